@@ -1,0 +1,124 @@
+"""Every setting, with its name, unit and default: one frozen object, read once.
+
+A setting comes from the command line, else `MOTET_<NAME>` in the environment, else `motet.toml` in the working
+directory (or the file that `MOTET_CONFIG` names), else its default.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from motet.errors import ConfigError
+
+KIB, MIB = 1 << 10, 1 << 20
+
+
+def config_file() -> Path:
+    """The settings file that is read when it exists."""
+    return Path(os.environ.get("MOTET_CONFIG", "motet.toml"))
+
+
+class Settings(BaseSettings):
+    """What the server is told. Sizes are bytes and times are seconds unless the name says otherwise."""
+
+    model_config = SettingsConfigDict(env_prefix="MOTET_", frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    uds: Path | None = Field(None, description="unix socket to listen on instead of host and port")
+    data: Path = Field(Path("motet-data"), description="data directory; made when it does not exist")
+    open: bool = Field(False, description="serve without authentication: everybody may read and edit every room")
+    open_to_the_network: bool = Field(False, description="let --open listen on other addresses than loopback")
+    tls_cert: Path | None = Field(None, description="certificate chain (PEM)")
+    tls_key: Path | None = Field(None, description="private key of the certificate (PEM)")
+    root_path: str = Field("", description="path prefix that a proxy in front strips")
+    workers: int = Field(1, description="must be 1: a room lives in one process")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="least level that is logged")
+
+    templates: dict[str, Path] = Field(
+        default_factory=dict, description="room pattern to a file (Yjs update) that seeds a new room exactly once"
+    )
+
+    max_update_bytes: int = Field(16 * MIB, gt=0, description="one update; beyond it the edit is refused (4413)")
+    max_room_bytes: int = Field(
+        64 * MIB, gt=0, description="one document in memory, and so one sync step 2; beyond it edits are refused (4413)"
+    )
+    max_members_per_room: int = Field(1000, gt=0, description="connections in one room; beyond it joins get 1013")
+    max_rooms_per_connection: int = Field(100, gt=0, description="documents on one Hocuspocus socket")
+    max_connections: int = Field(20_000, gt=0, description="open sockets; beyond it upgrades get HTTP 503")
+    max_connections_per_address: int = Field(5000, gt=0, description="open sockets of one address; beyond it HTTP 429")
+    max_pending_bytes: int = Field(256 * KIB, gt=0, description="bytes a socket may send before its room is open")
+    max_pending_messages: int = Field(64, gt=0, description="messages a socket may send before its room is open")
+    max_loaded_bytes: int = Field(
+        1024 * MIB, gt=0, description="documents in memory; above it rooms without members leave at once"
+    )
+    max_journal_bytes: int = Field(
+        32 * MIB, gt=0, description="updates waiting for the disk; above it reading from their writers pauses"
+    )
+
+    accept_seconds: float = Field(10.0, gt=0, description="from connect to an accepted upgrade")
+    ping_seconds: float = Field(30.0, gt=0, description="silence after which a socket is pinged")
+    pong_seconds: float = Field(10.0, gt=0, description="further silence after which it is closed")
+    high_water_bytes: int = Field(256 * KIB, gt=0, description="write buffer above which a member is behind")
+    behind_seconds: float = Field(60.0, gt=0, description="a member that takes nothing for so long is closed (1013)")
+    room_idle_seconds: float = Field(60.0, ge=0, description="a room without members stays in memory for so long")
+    drain_seconds: float = Field(5.0, ge=0, description="over which members are sent away at a stop")
+
+    snapshot_bytes: int = Field(
+        256 * KIB, gt=0, description="log bytes after which a snapshot is due (or half the last snapshot, if more)"
+    )
+    snapshot_rows: int = Field(5000, gt=0, description="log rows after which a snapshot is due")
+    retention_days: float = Field(
+        0.0, ge=0, description="log rows that a snapshot covers are kept for so many days; 0 drops them at compaction"
+    )
+    low_disk_bytes: int = Field(
+        128 * MIB, ge=0, description="free bytes of the data directory below which the server is read-only"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
+
+
+def load(given: dict[str, Any]) -> Settings:
+    """The settings, from what the command line gave (None: not given). Raises ConfigError with what to do."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as e:
+        problems = [f"  {'.'.join(map(str, p['loc']))}: {p['msg']} (got {p['input']!r})" for p in e.errors()]
+        raise ConfigError("settings that cannot be used:\n" + "\n".join(problems)) from None
+    except (OSError, ValueError) as e:
+        raise ConfigError(f"{config_file()} cannot be read: {e}") from None
+
+
+def origins(given: dict[str, Any]) -> dict[str, str]:
+    """Where each setting comes from: "command line", "environment", the settings file's name, or "default"."""
+    sources = [
+        ("command line", InitSettingsSource(Settings, {k: v for k, v in given.items() if v is not None})),
+        ("environment", EnvSettingsSource(Settings)),
+        (str(config_file()), TomlConfigSettingsSource(Settings, config_file())),
+    ]
+    found: dict[str, str] = {}
+    for where, source in sources:
+        for name in source():
+            found.setdefault(name, where)
+    return {name: found.get(name, "default") for name in Settings.model_fields}
