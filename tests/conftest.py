@@ -1,0 +1,103 @@
+"""Fixtures of the tests over real sockets: servers, npm clients, the browser."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Generator, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from support.browser import chromium
+from support.node import NodeClients, install_packages
+from support.server import MotetServer
+
+LOG_SHOWN = 8_000
+"""Characters of each server's log that a failed test shows."""
+
+_in_use: list[MotetServer] = []
+
+
+class StartMotet(Protocol):
+    """Starts a server for this test, ready when it returns: `start_motet(MOTET_PING_SECONDS="1")`."""
+
+    def __call__(self, *flags: str, data: Path | None = None, **env: str) -> MotetServer: ...
+
+
+@pytest.fixture
+def start_motet(tmp_path: Path) -> Iterator[StartMotet]:
+    """Servers with flags and settings of the test's choice; what still runs at its end is killed."""
+    started: list[MotetServer] = []
+
+    def start(*flags: str, data: Path | None = None, **env: str) -> MotetServer:
+        home = tmp_path / f"server-{len(started)}"
+        home.mkdir()
+        server = MotetServer(data or home / "data", home / "server.log", flags, env)
+        started.append(server)
+        _in_use.append(server)
+        server.start()
+        return server
+
+    yield start
+    for server in started:
+        server.discard()
+        _in_use.remove(server)
+
+
+@pytest.fixture
+def motet_server(start_motet: StartMotet) -> MotetServer:
+    """A fresh server with default settings, for this test alone."""
+    return start_motet()
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MotetServer]:
+    """A server with default settings for tests that neither stop nor count it; each uses its own `room`."""
+    home = tmp_path_factory.mktemp("shared-server")
+    server = MotetServer(home / "data", home / "server.log")
+    _in_use.append(server)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.discard()
+        _in_use.remove(server)
+
+
+@pytest.fixture
+def room(request: pytest.FixtureRequest) -> str:
+    """A room name that no other test uses."""
+    return f"test/{request.node.name}"
+
+
+@pytest.fixture(scope="session")
+def node_packages() -> None:
+    """The npm packages of tests/node are installed."""
+    install_packages()
+
+
+@pytest.fixture
+async def node_clients(node_packages: None) -> AsyncIterator[NodeClients]:
+    """The npm clients; at the end none of them may have met a message that it did not understand."""
+    clients = await NodeClients.start()
+    try:
+        yield clients
+        assert await clients.complaints() == []
+    finally:
+        await clients.close()
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The executable of Debian's chromium."""
+    return chromium()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure shows what the servers had to say."""
+    report = yield
+    if report.failed:
+        for server in _in_use:
+            report.sections.append((f"log of the server at port {server.port}", server.log()[-LOG_SHOWN:]))
+    return report

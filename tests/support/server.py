@@ -1,0 +1,139 @@
+"""One `motet serve` process, as an operator runs it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+STARTUP = 60.0
+"""Seconds until /readyz must be green."""
+SHUTDOWN = 60.0
+"""Seconds until a stopped process must be gone."""
+
+
+def free_port() -> int:
+    """A port that nothing listens on, below the range from which the system takes ports for outgoing connections.
+
+    Inside that range a client that keeps reconnecting to a killed server's port can be given the very same port as its
+    own, and then is connected to itself.
+    """
+    for _ in range(200):
+        port = random.randrange(10_240, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no free port between 10240 and 32000")
+
+
+class MotetServer:
+    """A Motet in open mode on loopback. `data` and `port` outlive its process, so that it can be started again."""
+
+    def __init__(self, data: Path, log: Path, flags: Sequence[str] = (), env: Mapping[str, str] | None = None) -> None:
+        self.data = data
+        self.port = free_port()
+        self.http_url = f"http://127.0.0.1:{self.port}"
+        self.ws_url = f"ws://127.0.0.1:{self.port}"
+        self.flags = tuple(flags)
+        self.env = dict(env or {})
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The process that was started last."""
+        assert self._process is not None, "the server was never started"
+        return self._process
+
+    def command(self) -> list[str]:
+        """The command line, for this data directory and port."""
+        where = ["--host", "127.0.0.1", "--port", str(self.port), "--data", str(self.data)]
+        return [sys.executable, "-m", "motet", "serve", *where, "--open", *self.flags]
+
+    def launch(self) -> None:
+        """Starts the process and does not wait for it."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("MOTET_")}
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**clean, **self.env}
+            )
+
+    def start(self) -> None:
+        """Starts the process and waits until /readyz is green."""
+        self.launch()
+        end = time.monotonic() + STARTUP
+        while self.readiness() != 200:
+            assert self.process.poll() is None, f"motet serve ended with {self.process.returncode}:\n{self.log()}"
+            assert time.monotonic() < end, f"not ready within {STARTUP:g} s:\n{self.log()}"
+            time.sleep(0.03)
+
+    def readiness(self) -> int | None:
+        """The status of /readyz; None when nobody answers."""
+        try:
+            return self.get("/readyz")[0]
+        except OSError:
+            return None
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and body of a GET. OSError when nobody answers."""
+        try:
+            with urllib.request.urlopen(self.http_url + path, timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refusal:
+            with refusal:
+                return refusal.code, refusal.read().decode()
+
+    def kill(self) -> None:
+        """SIGKILL: the machine lost power, as far as the process can tell."""
+        self.process.kill()
+        self.process.wait(SHUTDOWN)
+
+    def terminate(self) -> None:
+        """SIGTERM, without waiting for the end."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def stop(self) -> int:
+        """SIGTERM and the end of the drain; the exit code. Nothing happens to a process that has ended."""
+        if self.process.poll() is None:
+            self.terminate()
+            try:
+                self.process.wait(SHUTDOWN)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise AssertionError(f"still draining after {SHUTDOWN:g} s:\n{self.log()}") from None
+        return self.process.returncode
+
+    def restart(self) -> None:
+        """The same port and data again, after a stop if it still runs."""
+        self.stop()
+        self.start()
+
+    def log(self) -> str:
+        """Everything the process wrote so far, over all its starts."""
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def rss(self) -> int:
+        """Resident bytes of the process now."""
+        return self._status("VmRSS:")
+
+    def peak_rss(self) -> int:
+        """The most resident bytes the process ever had."""
+        return self._status("VmHWM:")
+
+    def _status(self, field: str) -> int:
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
+
+    def discard(self) -> None:
+        """Ends the process whatever its state; for the end of a test."""
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
