@@ -1,0 +1,15 @@
+"""WebSocket frames as the server writes them."""
+
+from __future__ import annotations
+
+_BINARY_FINAL = 0x82
+
+
+def frame(payload: bytes) -> bytes:
+    """One whole binary message as one unmasked frame (RFC 6455 §5.2), ready to be shared by every member it goes to."""
+    n = len(payload)
+    if n < 126:
+        return bytes((_BINARY_FINAL, n)) + payload
+    if n < 65536:
+        return bytes((_BINARY_FINAL, 126, n >> 8, n & 255)) + payload
+    return bytes((_BINARY_FINAL, 127)) + n.to_bytes(8, "big") + payload
