@@ -1,0 +1,8 @@
+"""REST and pages over HTTP: health, metrics, the demo's files. FastAPI over the hub.
+
+May import rooms and what is below it. Public names: `build`.
+"""
+
+from motet.api.http import build
+
+__all__ = ["build"]

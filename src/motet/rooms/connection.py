@@ -1,0 +1,324 @@
+"""Connections: one per socket, between what a client says and the rooms it is in.
+
+A yjs connection is in the one room that its path names, opened before the upgrade was answered. A hocuspocus connection
+names a document in every message; each is opened by its first message, and what comes before it is open waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum, auto
+
+from motet.access import Authenticator, Credentials, Grant
+from motet.errors import Forbidden, MotetError, OverQuota, ProtocolViolation, Scope, TryLater
+from motet.ids import RoomName, is_room_name
+from motet.rooms.hub import Hub
+from motet.rooms.member import Member
+from motet.rooms.served import Seat, Served
+from motet.rooms.wire import Wire
+from motet.sync import (
+    HOCUSPOCUS,
+    YJS,
+    Auth,
+    Dialect,
+    Leave,
+    Message,
+    Ping,
+    Pong,
+    Session,
+    Update,
+    frame,
+    split_address,
+)
+
+CHALLENGE = 2.0
+"""Seconds in which the owner of a claimed presence entry must show a sign of life [A5]."""
+
+
+class Connection:
+    """What both dialects have in common: the socket, and seats in rooms."""
+
+    dialect: Dialect
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.seats: dict[str, Seat] = {}
+        self.over = False
+        self._heard = 0.0
+
+    def opened(self, wire: Wire) -> None:
+        """The upgrade is done."""
+        self.wire = wire
+        self.hub.counts.connections += 1
+
+    def take_seat(self, served: Served, grant: Grant, document: str) -> Seat:
+        """Joins the room under the name that the client has for it. Raises TryLater."""
+        member = Member(self.hub.member_id(), grant.user, grant.role.may_edit, self.dialect is HOCUSPOCUS)
+        seat = served.join(member, self.dialect, document, self.wire, self)
+        self.seats[document] = seat
+        return seat
+
+    def heard(self) -> None:
+        """The socket showed a sign of life after a ping."""
+        self._heard = self.hub.now()
+
+    def challenged(self, seat: Seat) -> None:
+        """Another device claims an entry of ours: ours stays if this socket still answers."""
+        asked = self.hub.now()
+        self.wire.ping()
+
+        def judge() -> None:
+            if self._heard < asked and not self.over:
+                seat.served.unanswered(seat)
+
+        asyncio.get_running_loop().call_later(CHALLENGE, judge)
+
+    def congested(self) -> None:
+        """The write buffer is over its mark: every room on this socket waits for it."""
+        for seat in self.seats.values():
+            seat.served.congested(seat)
+
+    def drained(self) -> None:
+        """The write buffer is low: the rooms go on, one piece at a time."""
+        for seat in list(self.seats.values()):
+            if self.wire.buffered() > self.hub.settings.high_water_bytes // 4:
+                return
+            seat.served.drained(seat)
+        if not self.over and any(seat.member.behind_since for seat in self.seats.values()):
+            # The kernel took all of it at once, so the transport will not call again.
+            if self.wire.buffered() <= self.hub.settings.high_water_bytes // 4:
+                asyncio.get_running_loop().call_soon(self.drained)
+
+    def closed(self, code: int, clean: bool) -> None:
+        """The socket is gone."""
+        self.over = True
+        for seat in list(self.seats.values()):
+            seat.served.leave(seat, clean)
+        self.seats.clear()
+
+    def is_idle(self) -> bool:
+        """Nothing is on its way that a reconnect would cost."""
+        return not any(seat.member.behind_since or seat.member.owed for seat in self.seats.values())
+
+    def hang_up(self, error: MotetError) -> None:
+        """Closes the socket with the error's code and message."""
+        self.wire.close(error.code, str(error))
+
+
+class YjsConnection(Connection):
+    """A y-websocket client: one room, its errors told by an auth message and the close code."""
+
+    dialect = YJS
+
+    def __init__(self, hub: Hub, served: Served, grant: Grant) -> None:
+        super().__init__(hub)
+        self._served = served
+        self._grant = grant
+        self._seat: Seat | None = None
+        self._decode = YJS.decode
+
+    def opened(self, wire: Wire) -> None:
+        super().opened(wire)
+        if self._served.closed:
+            # It left memory between the upgrade and now.
+            self.hang_up(TryLater("the room was closed just now"))
+            return
+        try:
+            self._seat = self.take_seat(self._served, self._grant, "")
+        except MotetError as e:
+            self.dismissed_with(e)
+
+    def received(self, payload: bytes) -> None:
+        """One binary message. Raises ProtocolViolation."""
+        counts = self.hub.counts
+        counts.messages_in += 1
+        counts.bytes_in += len(payload)
+        seat = self._seat
+        if seat is None:
+            return
+        for message in self._decode(payload):
+            seat.served.receive(seat, message)
+
+    def oversized(self, size: int, head: bytes) -> None:
+        """A message over the largest that is read."""
+        if self._seat is not None:
+            self._seat.served.perform(self._seat.served.room.oversized(self._seat.member, size))
+
+    def dismissed(self, seat: Seat, error: MotetError) -> None:
+        """The room sent us away."""
+        self._seat = None
+        self.seats.clear()
+        self.dismissed_with(error)
+
+    def dismissed_with(self, error: MotetError) -> None:
+        """Says why, in the two ways there are."""
+        denied = YJS.denied("", str(error))
+        if denied is not None:
+            self.wire.write(frame(denied))
+        self.hang_up(error)
+
+
+class State(Enum):
+    """What a document of a hocuspocus connection is."""
+
+    OPENING = auto()
+    OPEN = auto()
+    DENIED = auto()
+
+
+class Document:
+    """One document of a hocuspocus connection, under the address that the client wrote."""
+
+    __slots__ = ("auth", "held", "held_bytes", "seat", "state")
+
+    def __init__(self) -> None:
+        self.state = State.OPENING
+        self.seat: Seat | None = None
+        self.auth: Auth | None = None
+        self.held: list[Message] = []
+        """What came before the document was open; bounded by max_pending_messages and max_pending_bytes, beyond which
+        the document is denied."""
+        self.held_bytes = 0
+
+
+class HocuspocusConnection(Connection):
+    """A Hocuspocus provider's socket: many documents, each refused or left alone."""
+
+    dialect = HOCUSPOCUS
+
+    def __init__(self, hub: Hub, authenticator: Authenticator, address: str) -> None:
+        super().__init__(hub)
+        self._authenticator = authenticator
+        self._address = address
+        self._documents: dict[str, Document] = {}
+        self._opening: set[asyncio.Task[None]] = set()
+        self._session = Session()
+
+    def received(self, payload: bytes) -> None:
+        """One binary message. Raises ProtocolViolation."""
+        counts = self.hub.counts
+        counts.messages_in += 1
+        counts.bytes_in += len(payload)
+        for message in HOCUSPOCUS.decode(payload):
+            document = self._documents.get(message.document)
+            if document is not None and type(message) is Update:
+                seat = document.seat
+                if seat is not None:
+                    seat.served.receive(seat, message)
+                    continue
+            self._handle(message, document)
+
+    def _handle(self, message: Message, document: Document | None) -> None:
+        if isinstance(message, Ping):
+            pong = HOCUSPOCUS.pong(message.document)
+            self.wire.write(frame(pong))
+        elif isinstance(message, Pong):
+            pass
+        elif isinstance(message, Leave):
+            self._leave(message.document)
+        elif document is None or (document.state is State.DENIED and isinstance(message, Auth)):
+            if Session.opens(message):
+                self._open(message)
+        elif document.state is State.OPENING:
+            self._hold(document, message)
+        elif document.seat is not None:
+            self._in_room(document, document.seat, message)
+
+    def _in_room(self, document: Document, seat: Seat, message: Message) -> None:
+        if isinstance(message, Auth):
+            self._accept(message)
+        else:
+            seat.served.receive(seat, message)
+
+    def _accept(self, auth: Auth) -> None:
+        self._session.admitted(auth)
+        seat = self.seats[auth.document]
+        self.wire.write(frame(HOCUSPOCUS.authenticated(auth.document, readonly=not seat.member.may_edit)))
+
+    # ---- opening a document
+
+    def _open(self, message: Message) -> None:
+        address = message.document
+        if address not in self._documents and len(self._documents) >= self.hub.settings.max_rooms_per_connection:
+            limit = self.hub.settings.max_rooms_per_connection
+            self._deny(address, OverQuota(f"over max_rooms_per_connection = {limit}"), keep=False)
+            return
+        document = self._documents[address] = Document()
+        self._hold(document, message)
+        token = message.token if isinstance(message, Auth) else ""
+        task = asyncio.create_task(self._join(address, document, token))
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+
+    def _hold(self, document: Document, message: Message) -> None:
+        settings = self.hub.settings
+        size = sum(len(part) for part in message)
+        document.held_bytes += size
+        if len(document.held) >= settings.max_pending_messages or document.held_bytes > settings.max_pending_bytes:
+            self._deny(message.document, OverQuota("over max_pending_messages or max_pending_bytes"))
+            return
+        document.held.append(message)
+
+    async def _join(self, address: str, document: Document, token: str) -> None:
+        name = split_address(address)[0]
+        try:
+            if not is_room_name(name):
+                raise Forbidden("a room name is 1-256 bytes of UTF-8 without control characters")
+            grant = await self._authenticator.grant(Credentials(token, self._address), RoomName(name))
+            served = await self.hub.open(RoomName(name))
+            if self.over or self._documents.get(address) is not document or document.state is not State.OPENING:
+                return
+            document.seat = self.take_seat(served, grant, address)
+        except MotetError as e:
+            if self._documents.get(address) is document and not self.over:
+                self._deny(address, e)
+            return
+        document.state = State.OPEN
+        held, document.held = document.held, []
+        for message in held:
+            if document.seat is None or self.over:
+                break
+            try:
+                self._in_room(document, document.seat, message)
+            except ProtocolViolation as e:
+                self.hang_up(e)
+                break
+
+    # ---- leaving
+
+    def _leave(self, address: str) -> None:
+        self._documents.pop(address, None)
+        self._session.left(address)
+        seat = self.seats.pop(address, None)
+        if seat is not None:
+            seat.served.leave(seat, clean=True)
+
+    def _deny(self, address: str, error: MotetError, keep: bool = True) -> None:
+        """[H4] Refusals are the document's; the socket stays, or every provider on it would reconnect in a loop."""
+        self.hub.counts.refused += 1
+        if keep:
+            document = self._documents.setdefault(address, Document())
+            document.state, document.seat, document.held = State.DENIED, None, []
+        self.wire.write(frame(HOCUSPOCUS.denied(address, str(error))))
+
+    def oversized(self, size: int, head: bytes) -> None:
+        """A message over the largest that is read; which document it was for is not known, so all of them are told."""
+        error = OverQuota(f"a message of {size} bytes is over max_room_bytes")
+        for seat in list(self.seats.values()):
+            seat.served.leave(seat, clean=True)
+            self.dismissed(seat, error)
+
+    def dismissed(self, seat: Seat, error: MotetError) -> None:
+        """A room sent us away: one document's end, unless the socket itself is the trouble."""
+        address = seat.group.document
+        self.seats.pop(address, None)
+        if error.scope is Scope.CONNECTION and error.code in (1012, 1013):
+            self.hang_up(error)
+        else:
+            self._deny(address, error)
+
+    def closed(self, code: int, clean: bool) -> None:
+        super().closed(code, clean)
+        for task in self._opening:
+            task.cancel()
+        self._documents.clear()

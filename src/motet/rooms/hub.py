@@ -1,0 +1,184 @@
+"""The hub: opens rooms (once, however many ask), gives them their ticks, hands their rows to the journal, lets them go.
+
+What happens over time (snapshots, eviction, a failing store) is in `keeper`; sockets are in `connection`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from itertools import count
+
+import structlog
+
+from motet.config import Settings
+from motet.crdt import SLOW, Replica
+from motet.errors import MalformedUpdate, MotetError, Restarting, StoreCorrupt
+from motet.ids import MemberId, RoomName, Seq
+from motet.observability import Counts, Gauges, Health
+from motet.persistence import Journal, Kind, Row, Store, StoredRoom
+from motet.presence import Roster
+from motet.rooms.room import Room, RoomLimits
+from motet.rooms.served import Served
+
+log = structlog.get_logger("motet.rooms")
+
+Seeds = Callable[[RoomName], bytes | None]
+"""What a new room begins with: a Yjs update, or None."""
+
+ROWS_PER_STEP = 200
+"""Log rows that a loading room takes before the loop may do something else; about 1 ms."""
+
+
+class Hub:
+    """All rooms of the process."""
+
+    def __init__(self, settings: Settings, store: Store, journal: Journal, seeds: Seeds) -> None:
+        self.settings = settings
+        self.store = store
+        self.journal = journal
+        self.counts = Counts()
+        self.health = Health()
+        self.served: dict[RoomName, Served] = {}
+        self.read_only = False
+        self.on_store_failure: Callable[[Served], None] = lambda served: None
+        self.limits = RoomLimits(
+            max_update_bytes=settings.max_update_bytes,
+            max_room_bytes=settings.max_room_bytes,
+            max_members=settings.max_members_per_room,
+            behind_seconds=settings.behind_seconds,
+        )
+        self._seeds = seeds
+        self._opening: dict[RoomName, asyncio.Task[Served]] = {}
+        self._dirty: list[Served] = []
+        self._member_ids = count(1)
+        self._paused: set[Served] = set()
+        self.draining = False
+
+    # ---- what a served room needs
+
+    def now(self) -> float:
+        """Seconds, monotonic."""
+        return time.monotonic()
+
+    def wall_clock(self) -> int:
+        """Milliseconds since the epoch."""
+        return time.time_ns() // 1_000_000
+
+    def schedule(self, served: Served) -> None:
+        """All rooms in which something was taken tick together at the end of this loop turn."""
+        if not self._dirty:
+            asyncio.get_running_loop().call_soon(self._tick)
+        self._dirty.append(served)
+
+    def _tick(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for served in dirty:
+            served.tick()
+
+    def submit(self, served: Served, rows: Sequence[Row]) -> None:
+        """To the journal. Above its bound nothing more is read from the room's members until it has drained."""
+        self.counts.rows += len(rows)
+
+        def done(result: Sequence[Seq] | MotetError) -> None:
+            if isinstance(result, MotetError):
+                self.counts.store_failures += 1
+                self.on_store_failure(served)
+            else:
+                served.stored(result[-1])
+
+        self.journal.submit(rows, done)
+        if self.journal.full:
+            self._paused.add(served)
+            for seat in served.seats.values():
+                seat.wire.pause_reading()
+
+    def journal_drained(self) -> None:
+        """The journal is low again: read on."""
+        paused, self._paused = self._paused, set()
+        for served in paused:
+            for seat in served.seats.values():
+                seat.wire.resume_reading()
+
+    # ---- opening
+
+    def member_id(self) -> MemberId:
+        """A number for a new member."""
+        return MemberId(next(self._member_ids))
+
+    async def open(self, name: RoomName) -> Served:
+        """The room, loaded once for all who ask together. Raises Unavailable, StoreCorrupt, Restarting."""
+        served = self.served.get(name)
+        if served is not None:
+            return served
+        if self.draining:
+            raise Restarting("the server is stopping")
+        task = self._opening.get(name)
+        if task is None:
+            task = self._opening[name] = asyncio.create_task(self._open(name))
+            task.add_done_callback(lambda _: self._opening.pop(name, None))
+        return await asyncio.shield(task)
+
+    async def _open(self, name: RoomName) -> Served:
+        stored = await self._stored(name)
+        replica = await self.replica_of(stored)
+        now = self.now()
+        served = Served(name, Room(replica, Roster(), self.limits, now), self, stored)
+        if self.read_only:
+            served.suspend()
+        self.served[name] = served
+        self.counts.rooms_opened += 1
+        return served
+
+    async def _stored(self, name: RoomName) -> StoredRoom | None:
+        stored = await self.store.load(name)
+        if stored is not None or self.read_only:
+            return stored
+        seed = self._seeds(name)
+        if seed is None:
+            return None
+        await self.store.create([Row(name, "", self.wall_clock(), Kind.SEED, seed)])
+        return await self.store.load(name)
+
+    async def replica_of(self, stored: StoredRoom | None) -> Replica:
+        """The replica of what is stored, built in steps. Raises StoreCorrupt."""
+        if stored is None:
+            return Replica()
+        try:
+            snapshot = stored.snapshot
+            replica = Replica.open(snapshot.data, snapshot.sidecar) if snapshot is not None else Replica()
+            for n, row in enumerate(stored.tail, 1):
+                if len(row.data) > SLOW:
+                    for _ in replica.take_slowly(row.data, 0):
+                        await asyncio.sleep(0)
+                else:
+                    replica.take(row.data, 0)
+                if n % ROWS_PER_STEP == 0:
+                    replica.news()
+                    await asyncio.sleep(0)
+        except MalformedUpdate as e:
+            raise StoreCorrupt(f"what is stored does not load: {e}") from e
+        replica.news()
+        return replica
+
+    def let_go(self, served: Served) -> None:
+        """The room leaves memory."""
+        served.close()
+        if self.served.get(served.name) is served:
+            del self.served[served.name]
+            self.counts.rooms_closed += 1
+
+    # ---- what others ask
+
+    def gauges(self, open_connections: int) -> Gauges:
+        """What is so now, for /metrics."""
+        rooms = list(self.served.values())
+        return Gauges(
+            open_connections=open_connections,
+            rooms_loaded=len(rooms),
+            members=sum(len(s.seats) for s in rooms),
+            loaded_bytes=sum(s.room.replica.size for s in rooms),
+            journal_bytes=self.journal.waiting_bytes,
+            read_only=int(self.read_only),
+        )

@@ -1,0 +1,200 @@
+"""The keeper: what happens to open rooms over time: snapshots, rooms that leave memory, a store that fails and is back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from motet.errors import MotetError, StoreCorrupt, Unavailable
+from motet.persistence import Snapshot
+from motet.rooms.hub import Hub
+from motet.rooms.served import Served
+
+log = structlog.get_logger("motet.rooms")
+
+SWEEP = 1.0
+"""Seconds between sweeps over the open rooms."""
+
+RETRY = 30.0
+"""Seconds before a snapshot that failed is tried again."""
+
+GARBAGE = 64 * 1024
+"""Bytes of deleted content below which a structural compaction is not worth its time."""
+
+
+class Keeper:
+    """One per hub. `start` it; `stop` writes the snapshots that are due and waits for what is under way."""
+
+    def __init__(self, hub: Hub, free_bytes: Callable[[], int]) -> None:
+        self._hub = hub
+        self._free_bytes = free_bytes
+        self._sweeping: asyncio.Task[None] | None = None
+        self._recovering: asyncio.Task[None] | None = None
+        self._compacting: asyncio.Task[None] | None = None
+        self._retry_at: dict[str, float] = {}
+        hub.on_store_failure = self._store_failed
+
+    def start(self) -> None:
+        """Begins to sweep. Needs a running loop."""
+        self._sweeping = asyncio.create_task(self._sweep())
+
+    async def stop(self) -> None:
+        """Ends the sweep, and waits for a snapshot that is being written."""
+        for task in (self._sweeping, self._recovering):
+            if task is not None:
+                task.cancel()
+        if self._compacting is not None:
+            await asyncio.wait([self._compacting])
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP)
+            self._check_disk()
+            loaded = 0
+            for served in list(self._hub.served.values()):
+                served.wake()
+                loaded += served.room.replica.size
+            self._evict(loaded)
+            self._compact_next()
+
+    # ---- memory
+
+    def _evict(self, loaded: int) -> None:
+        """Rooms without members go after a while; the longest idle at once while all rooms are over the cap."""
+        now, settings = self._hub.now(), self._hub.settings
+        idle = sorted((s for s in self._hub.served.values() if not s.seats), key=lambda s: s.idle_since)
+        for served in idle:
+            over = loaded > settings.max_loaded_bytes
+            if not over and now - served.idle_since < settings.room_idle_seconds:
+                break
+            if self._is_busy(served):
+                continue
+            if self._is_due(served, leaving=True):
+                self._compact(served)
+                continue
+            loaded -= served.room.replica.size
+            self._hub.let_go(served)
+
+    def _is_busy(self, served: Served) -> bool:
+        room = served.room
+        return bool(room.dirty or room.in_flight or room.has_long_takes or room.suspended)
+
+    # ---- snapshots
+
+    def _is_due(self, served: Served, leaving: bool = False) -> bool:
+        if self._hub.read_only or self._retry_at.get(served.name, 0.0) > self._hub.now() or not served.log_rows:
+            return False
+        settings = self._hub.settings
+        rows, size = settings.snapshot_rows, max(settings.snapshot_bytes, served.snapshot_bytes // 2)
+        if leaving:
+            # The next join should be a read, not a replay.
+            rows, size = rows // 25, size // 16
+        return served.log_rows >= rows or served.log_bytes >= size
+
+    def _compact_next(self) -> None:
+        for served in self._hub.served.values():
+            if self._is_due(served) and not served.room.suspended:
+                self._compact(served)
+                return
+
+    def _compact(self, served: Served) -> None:
+        """One at a time: what is due is still due at the next sweep."""
+        if self._compacting is None or self._compacting.done():
+            self._compacting = asyncio.create_task(self._write_snapshot(served))
+
+    async def _write_snapshot(self, served: Served) -> None:
+        try:
+            await self.compact(served)
+        except MotetError as e:
+            self._retry_at[served.name] = self._hub.now() + RETRY
+            log.warning("snapshot_failed", room=served.name, reason=str(e))
+        else:
+            self._retry_at.pop(served.name, None)
+
+    async def compact(self, served: Served) -> None:
+        """Drops deleted content in memory and writes a snapshot, off the path of every join and edit."""
+        replica = served.room.replica
+        if replica.garbage > max(GARBAGE, replica.size // 4):
+            for _ in replica.compact():
+                await asyncio.sleep(0)
+        if served.room.replica is not replica or not served.head:
+            return
+        # One step: the replica holds every row up to the head, and perhaps rows that are on their way; taking those
+        # again at a load changes nothing.
+        rows, size = served.log_rows, served.log_bytes
+        data, sidecar, head = replica.encode(), replica.sidecar(), served.head
+        at = self._hub.wall_clock()
+        keep = self._hub.settings.retention_days > 0
+        await self._hub.store.compact(served.name, Snapshot(head, data, sidecar, at), keep)
+        served.log_rows -= rows
+        served.log_bytes -= size
+        served.snapshot_bytes = len(data)
+        self._hub.counts.snapshots += 1
+
+    # ---- a store that fails
+
+    def _check_disk(self) -> None:
+        hub = self._hub
+        try:
+            free = self._free_bytes()
+        except OSError as e:
+            hub.health.degrade("disk", f"free space cannot be read: {e}")
+            return
+        if free < hub.settings.low_disk_bytes:
+            hub.health.degrade("disk", f"{free} bytes are free, under low_disk_bytes = {hub.settings.low_disk_bytes}")
+            self._go_read_only("low disk")
+        else:
+            hub.health.recover("disk")
+
+    def _store_failed(self, served: Served) -> None:
+        self._hub.health.degrade("store", "the store cannot be written")
+        self._go_read_only("store failed")
+
+    def _go_read_only(self, why: str) -> None:
+        """[R6] No room takes an update until the store is back."""
+        hub = self._hub
+        if hub.read_only:
+            return
+        hub.read_only = True
+        log.error("read_only", reason=why)
+        for served in hub.served.values():
+            served.suspend()
+        self._recovering = asyncio.create_task(self._recover())
+
+    async def _recover(self) -> None:
+        hub = self._hub
+        while True:
+            await asyncio.sleep(SWEEP)
+            if "disk" in hub.health.reasons:
+                continue
+            try:
+                await hub.store.probe()
+            except Unavailable as e:
+                hub.health.degrade("store", str(e))
+                continue
+            break
+        # What was submitted before must have failed or be stored before the log is read.
+        await hub.journal.flush()
+        hub.read_only = False
+        hub.health.recover("store")
+        for served in list(hub.served.values()):
+            if served.room.suspended and not hub.read_only:
+                await self._reload(served)
+        if not hub.read_only:
+            log.info("read_only_ended")
+
+    async def _reload(self, served: Served) -> None:
+        """The room as its log has it; its members are asked for what that lacks."""
+        hub = self._hub
+        try:
+            stored = await hub.store.load(served.name)
+            replica = await hub.replica_of(stored)
+        except (Unavailable, StoreCorrupt) as e:
+            log.error("room_unreadable", room=served.name, reason=str(e))
+            served.dismiss_all(e)
+            hub.let_go(served)
+            return
+        if not hub.read_only:  # else it failed again meanwhile, and another recovery will come for this room
+            served.reload(stored, replica)

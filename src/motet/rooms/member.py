@@ -1,0 +1,61 @@
+"""A member: one connection inside one room, as the room sees it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from motet.ids import MemberId, UserId
+
+
+class Parked(NamedTuple):
+    """An update that waits for what it refers to."""
+
+    since: float
+    """Seconds; 0.0 until the room is next woken."""
+    statuses: int
+    """How many statuses its integration owes its author."""
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """One connection inside a room. The room owns what is in it; whoever made it may keep it as a handle."""
+
+    id: MemberId
+    user: UserId
+    may_edit: bool
+    wants_status: bool
+    """Its dialect tells authors what is saved."""
+
+    strikes: int = 0
+    """Malformed updates so far: the first is answered with sync step 1, the second with a close."""
+    questions: deque[bool] = field(default_factory=deque)
+    """Each sync step 1 that was sent and not answered yet: whether the client counts the answer as an unsaved change of
+    its own. Bounded by `MAX_QUESTIONS` in the room: a client that never answers is not asked for ever."""
+    owed: int = 0
+    """Statuses withheld for updates that were not taken; they follow the commit of the member's next sync step 2."""
+    parked: dict[int, Parked] = field(default_factory=dict)
+    """By ticket: its updates that wait for what they refer to."""
+    denied: bool = False
+    """It was told that it may not edit; once is enough."""
+    asked: bool = False
+    """Sync step 1 was sent because something of it is parked; cleared when nothing is."""
+
+    behind_since: float = 0.0
+    """When the member last made progress while it is behind (seconds); 0.0 while it is not."""
+    have: bytes = b""
+    """While behind: the state vector from which it must catch up."""
+    chunks: Iterator[bytes] | None = None
+    """While catching up: what is left of the diff from `have`."""
+    aim: bytes = b""
+    """While catching up: the state vector that the member reaches when `chunks` is empty."""
+    rounds: int = 0
+    """While catching up: how often a new diff was begun since the member fell behind."""
+    answer_due: bool = False
+    """While behind: a sync step 1 waits for its sync step 2."""
+
+    @property
+    def behind(self) -> bool:
+        return self.behind_since > 0.0

@@ -1,0 +1,340 @@
+"""A room that is being served: carries out its effects on sockets and journal, and calls its ticks and timers.
+
+The seats are the members' other half: where a member's bytes go. A broadcast is encoded once per group (members that
+speak one dialect and call the room by one name), and the same bytes object is written to every seat of the group.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from motet.crdt import Replica
+from motet.errors import MotetError
+from motet.ids import MemberId, RoomName, Seq
+from motet.observability import Counts
+from motet.persistence import Kind, Row, StoredRoom
+from motet.rooms.effects import Broadcast, Challenge, Dismiss, Effects, Out, Persist, Send, WorkDone, WorkOn
+from motet.rooms.member import Member
+from motet.rooms.room import Room
+from motet.rooms.wire import Wire
+from motet.sync import Awareness, Dialect, Message, frame
+
+Encoder = Callable[[Dialect, str, bytes], bytes | None]
+
+ENCODERS: dict[Out, Encoder] = {
+    Out.UPDATE: lambda dialect, document, data: dialect.update(document, data),
+    Out.SYNC_STEP_1: lambda dialect, document, data: dialect.sync_step1(document, data),
+    Out.SYNC_STEP_2: lambda dialect, document, data: dialect.sync_step2(document, data),
+    Out.AWARENESS: lambda dialect, document, data: dialect.awareness(document, data),
+    Out.SAVED: lambda dialect, document, data: dialect.sync_status(document, True),
+    Out.NOT_SAVED: lambda dialect, document, data: dialect.sync_status(document, False),
+    Out.DENIED: lambda dialect, document, data: dialect.denied(document, data.decode()),
+    Out.STATELESS: lambda dialect, document, data: dialect.stateless(document, data.decode()),
+}
+
+
+class Owner(Protocol):
+    """The connection that a seat belongs to."""
+
+    def dismissed(self, seat: Seat, error: MotetError) -> None:
+        """The member has left the room for this reason; tell the client."""
+        ...
+
+    def challenged(self, seat: Seat) -> None:
+        """Ping the socket; `Served.unanswered` is to be called when it stays silent."""
+        ...
+
+
+class Group:
+    """Seats that get the very same bytes."""
+
+    __slots__ = ("dialect", "document", "saved", "seats")
+
+    def __init__(self, dialect: Dialect, document: str) -> None:
+        self.dialect = dialect
+        self.document = document
+        self.seats: list[Seat] = []
+        status = dialect.sync_status(document, True)
+        self.saved = frame(status) if status is not None else b""
+
+    def encode(self, out: Out, data: bytes) -> bytes:
+        """A whole WebSocket frame, or nothing where the dialect cannot say it."""
+        payload = ENCODERS[out](self.dialect, self.document, data)
+        return frame(payload) if payload is not None else b""
+
+
+class Seat:
+    """A member and its socket."""
+
+    __slots__ = ("group", "member", "owner", "served", "wire")
+
+    def __init__(self, member: Member, group: Group, wire: Wire, owner: Owner, served: Served) -> None:
+        self.member = member
+        self.group = group
+        self.wire = wire
+        self.owner = owner
+        self.served = served
+
+
+class Host(Protocol):
+    """What a served room needs of the hub."""
+
+    counts: Counts
+
+    def now(self) -> float:
+        """Seconds, monotonic."""
+        ...
+
+    def schedule(self, served: Served) -> None:
+        """Call `served.tick()` in this turn of the event loop."""
+        ...
+
+    def submit(self, served: Served, rows: Sequence[Row]) -> None:
+        """To the journal; `served.stored` or `served.store_failed` follows, in order."""
+        ...
+
+    def wall_clock(self) -> int:
+        """Milliseconds since the epoch."""
+        ...
+
+
+class Served:
+    """One open room."""
+
+    head: Seq
+    """The newest row on disk."""
+    log_rows: int
+    log_bytes: int
+    snapshot_bytes: int
+    """Rows and bytes in the log since the newest snapshot, and the size of that."""
+
+    def __init__(self, name: RoomName, room: Room, host: Host, stored: StoredRoom | None) -> None:
+        self.name = name
+        self.room = room
+        self.host = host
+        self.measure(stored)
+        self.seats: dict[MemberId, Seat] = {}
+        self.groups: dict[tuple[str, str], Group] = {}
+        self.idle_since = host.now()
+        self.closed = False
+        self.scheduled = False
+        self._presence: asyncio.TimerHandle | None = None
+        self._working = False
+        self._shared: dict[int, tuple[bytes, dict[Group, bytes]]] = {}
+
+    # ---- seats
+
+    def join(self, member: Member, dialect: Dialect, document: str, wire: Wire, owner: Owner) -> Seat:
+        """Takes a seat in the room. Raises TryLater when it is full."""
+        effects = self.room.join(member, self.host.now())
+        group = self.groups.get((dialect.name, document))
+        if group is None:
+            group = self.groups[dialect.name, document] = Group(dialect, document)
+        seat = Seat(member, group, wire, owner, self)
+        group.seats.append(seat)
+        self.seats[member.id] = seat
+        self.perform(effects)
+        self.arm_presence()
+        return seat
+
+    def leave(self, seat: Seat, clean: bool) -> None:
+        """Gives the seat up; may be called again."""
+        if self.seats.pop(seat.member.id, None) is None:
+            return
+        group = seat.group
+        group.seats.remove(seat)
+        if not group.seats:
+            self.groups.pop((group.dialect.name, group.document), None)
+        now = self.host.now()
+        self.room.leave(seat.member, now, clean)
+        if not self.seats:
+            self.idle_since = now
+        self.arm_presence()
+
+    # ---- messages in
+
+    def receive(self, seat: Seat, message: Message) -> None:
+        """One message of a member. Raises ProtocolViolation."""
+        room = self.room
+        effects = room.receive(seat.member, message, self.host.now())
+        if effects:
+            self.perform(effects)
+        if room.dirty:
+            if not self.scheduled:
+                self.scheduled = True
+                self.host.schedule(self)
+        if type(message) is Awareness:
+            self.arm_presence()
+
+    def congested(self, seat: Seat) -> None:
+        """The seat's write buffer is over its high-water mark."""
+        self.room.congested(seat.member, self.host.now())
+        self.host.counts.congested += 1
+
+    def drained(self, seat: Seat) -> None:
+        """The seat's write buffer is low again."""
+        self.perform(self.room.drained(seat.member, self.host.now()))
+
+    def unanswered(self, seat: Seat) -> None:
+        """A challenged seat stayed silent: whoever claimed its entry has it now."""
+        self.room.roster.unanswered(seat.member.id, self.host.now())
+        self.arm_presence()
+
+    # ---- time
+
+    def tick(self) -> None:
+        """Once per loop turn in which something was taken."""
+        self.scheduled = False
+        self.perform(self.room.tick(self.host.now()))
+
+    def wake(self) -> None:
+        """About once a second."""
+        self.perform(self.room.wake(self.host.now()))
+        if self.room.catch_up.shared is None:
+            self._shared.clear()
+
+    def arm_presence(self) -> None:
+        """One timer for the room's next presence tick."""
+        now = self.host.now()
+        due = self.room.roster.due(now)
+        timer = self._presence
+        if due is None or self.closed:
+            return
+        if timer is not None:
+            if timer.when() <= asyncio.get_running_loop().time() + max(0.0, due - now):
+                return
+            timer.cancel()
+        self._presence = asyncio.get_running_loop().call_later(max(0.0, due - now), self._presence_tick)
+
+    def _presence_tick(self) -> None:
+        self._presence = None
+        self.perform(self.room.presence(self.host.now()))
+        self.arm_presence()
+
+    def _work(self) -> None:
+        effects, more = self.room.work(self.host.now())
+        self.perform(effects)
+        if self.room.dirty and not self.scheduled:
+            self.scheduled = True
+            self.host.schedule(self)
+        self._working = more
+        if more:
+            asyncio.get_running_loop().call_soon(self._work)
+
+    # ---- the store
+
+    def stored(self, head: Seq) -> None:
+        """The oldest submission is on disk."""
+        self.head = head
+        self.perform(self.room.committed())
+
+    def suspend(self) -> None:
+        """Takes no updates until `resume`."""
+        self.perform(self.room.suspend())
+
+    def reload(self, stored: StoredRoom | None, replica: Replica) -> None:
+        """Goes on from what the log holds."""
+        self.measure(stored)
+        self.perform(self.room.resume(replica))
+
+    def measure(self, stored: StoredRoom | None) -> None:
+        """Takes the head and sizes from what is stored."""
+        self.head = stored.head if stored is not None else Seq(0)
+        self.log_rows = len(stored.tail) if stored is not None else 0
+        self.log_bytes = sum(len(row.data) for row in stored.tail) if stored is not None else 0
+        self.snapshot_bytes = len(stored.snapshot.data) if stored is not None and stored.snapshot is not None else 0
+
+    def close(self) -> None:
+        """The room leaves memory."""
+        self.closed = True
+        if self._presence is not None:
+            self._presence.cancel()
+            self._presence = None
+
+    def dismiss_all(self, error: MotetError) -> None:
+        """Everybody must go."""
+        self.perform([Dismiss(seat.member, error) for seat in list(self.seats.values())])
+
+    # ---- effects
+
+    def perform(self, effects: Effects) -> None:
+        """Carries out what the room asks for."""
+        for effect in effects:
+            if isinstance(effect, Broadcast):
+                self._broadcast(effect.out, effect.data, effect.but)
+            elif isinstance(effect, Persist):
+                self._persist(effect)
+            elif isinstance(effect, Send):
+                self._send(effect)
+            else:
+                self._manage(effect)
+
+    def _broadcast(self, out: Out, data: bytes, but: Member | None) -> None:
+        sent = 0
+        for group in self.groups.values():
+            encoded = group.encode(out, data)
+            if encoded:
+                for seat in group.seats:
+                    member = seat.member
+                    if member is not but and not member.behind_since:
+                        seat.wire.write(encoded)
+                        sent += 1
+        self.host.counts.frames_out += sent
+
+    def _persist(self, effect: Persist) -> None:
+        at = self.host.wall_clock()
+        name = self.name
+        rows = [Row(name, author, at, Kind.UPDATE, data) for author, data in effect.rows]
+        self.log_rows += len(rows)
+        for row in rows:
+            self.log_bytes += len(row.data)
+        self.host.submit(self, rows)
+
+    def _send(self, effect: Send) -> None:
+        seat = self.seats.get(effect.member.id)
+        if seat is None:
+            return
+        if effect.out is Out.SAVED:
+            encoded = seat.group.saved
+        elif effect.out is Out.SYNC_STEP_2:
+            encoded = self._answer(seat.group, effect.data)
+        else:
+            encoded = seat.group.encode(effect.out, effect.data)
+        if encoded:
+            seat.wire.write(encoded)
+            self.host.counts.frames_out += 1
+
+    def _answer(self, group: Group, data: bytes) -> bytes:
+        """The frame of a sync step 2; that of the shared answer is built once per group, not once per member."""
+        shared = self.room.catch_up.shared
+        if shared is None or shared.data is not data:
+            return group.encode(Out.SYNC_STEP_2, data)
+        kept = self._shared.get(id(data))
+        if kept is None:
+            self._shared = {id(data): (data, {})}
+            kept = self._shared[id(data)]
+        frames = kept[1]
+        if group not in frames:
+            frames[group] = group.encode(Out.SYNC_STEP_2, data)
+        return frames[group]
+
+    def _manage(self, effect: Dismiss | Challenge | WorkOn | WorkDone) -> None:
+        seat = self.seats.get(effect.member.id)
+        if isinstance(effect, WorkOn):
+            if seat is not None:
+                seat.wire.pause_reading()
+            if not self._working:
+                self._working = True
+                asyncio.get_running_loop().call_soon(self._work)
+        elif seat is None:
+            return
+        elif isinstance(effect, WorkDone):
+            seat.wire.resume_reading()
+        elif isinstance(effect, Challenge):
+            seat.owner.challenged(seat)
+        else:
+            self.leave(seat, clean=True)
+            self.host.counts.dismissed += 1
+            seat.owner.dismissed(seat, effect.error)
