@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -19,9 +19,11 @@ _in_use: list[MotetServer] = []
 
 
 class StartMotet(Protocol):
-    """Starts a server for this test, ready when it returns: `start_motet(MOTET_PING_SECONDS="1")`."""
+    """Starts a server for this test, ready when it returns: `start_motet({"MOTET_PING_SECONDS": "1"})`."""
 
-    def __call__(self, *flags: str, data: Path | None = None, **env: str) -> MotetServer: ...
+    def __call__(
+        self, env: Mapping[str, str] | None = None, flags: Sequence[str] = (), data: Path | None = None
+    ) -> MotetServer: ...
 
 
 @pytest.fixture
@@ -29,7 +31,7 @@ def start_motet(tmp_path: Path) -> Iterator[StartMotet]:
     """Servers with flags and settings of the test's choice; what still runs at its end is killed."""
     started: list[MotetServer] = []
 
-    def start(*flags: str, data: Path | None = None, **env: str) -> MotetServer:
+    def start(env: Mapping[str, str] | None = None, flags: Sequence[str] = (), data: Path | None = None) -> MotetServer:
         home = tmp_path / f"server-{len(started)}"
         home.mkdir()
         server = MotetServer(data or home / "data", home / "server.log", flags, env)

@@ -9,11 +9,14 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from support.waiting import eventually
 
 NODE_DIR = Path(__file__).parent.parent / "node"
 
@@ -83,11 +86,6 @@ class Report:
     scopes: tuple[str | None, ...] = ()
     stateless: tuple[str, ...] = ()
     closed: tuple[dict[str, Any], ...] = ()
-
-    @property
-    def names(self) -> set[str]:
-        """The names in everybody's awareness state, one's own included."""
-        return {state["name"] for state in self.awareness.values() if state and "name" in state}
 
 
 class NodeClient:
@@ -159,6 +157,29 @@ class NodeClient:
             stateless=tuple(raw.get("stateless", ())),
             closed=tuple(raw.get("closed", ())),
         )
+
+    async def wait_until(self, condition: Callable[[Report], bool], what: str) -> Report:
+        """The first report of which the condition is true."""
+
+        async def fulfilled() -> Report:
+            report = await self.report()
+            assert condition(report), report
+            return report
+
+        return await eventually(fulfilled, f"{self.name}: {what}")
+
+    async def synced(self) -> Report:
+        """Waits until it is connected and synced, in its own words."""
+        return await self.wait_until(lambda r: r.connected and r.synced, "connected and synced")
+
+    async def saved(self) -> Report:
+        """Waits until it says that nothing is unsaved (Hocuspocus)."""
+        return await self.wait_until(lambda r: r.synced and r.unsynced_changes == 0, "synced and saved")
+
+    async def names(self) -> set[str]:
+        """The names in everybody's awareness state, one's own included."""
+        states = (await self.report()).awareness.values()
+        return {state["name"] for state in states if state and "name" in state}
 
     async def content(self) -> Content:
         """What its document holds now."""

@@ -68,6 +68,7 @@ class PycrdtClient:
         self.awareness = Awareness(self.doc)
         self.channel = WebsocketChannel(connection, self.awareness)
         self.provider = Provider(self.doc, self.channel)
+        self.name = "pycrdt"
         self._task = asyncio.create_task(self._run())
         self._sends: set[asyncio.Task[None]] = set()
         self.awareness.observe(self._on_awareness)
@@ -100,18 +101,34 @@ class PycrdtClient:
         if self.connection.close_code is None:
             await self.channel.send(message)
 
-    @property
-    def names(self) -> set[str]:
+    async def edit(self, **edits: Any) -> None:
+        """As NodeClient.edit, for `append`, `set` and `push`."""
+        for name, argument in edits.items():
+            match name:
+                case "append":
+                    self.text += argument
+                case "set":
+                    self.map[argument[0]] = argument[1]
+                case "push":
+                    self.array.extend(argument)
+                case _:
+                    raise ValueError(name)
+
+    async def set_awareness(self, state: dict[str, Any] | None) -> None:
+        """Replaces its own awareness state."""
+        self.awareness.set_local_state(state)
+
+    async def names(self) -> set[str]:
         """The names in everybody's awareness state, one's own included."""
         return {state["name"] for state in self.awareness.states.values() if state and "name" in state}
 
-    def content(self) -> Content:
+    async def content(self) -> Content:
         """What its document holds."""
         reader = wire.Reader(self.doc.get_state())
         vector = sorted((reader.varint(), reader.varint()) for _ in range(reader.varint()))
         return Content(str(self.text), self.map.to_py() or {}, self.array.to_py() or [], tuple(vector), False)
 
-    async def leave(self) -> None:
+    async def destroy(self) -> None:
         """Its application's goodbye: the state is cleared, the socket closed."""
         self.awareness.set_local_state(None)
         await asyncio.gather(*self._sends)

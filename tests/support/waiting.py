@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -15,9 +15,11 @@ POLL = 0.02
 """Seconds between two looks."""
 
 
-async def eventually(
-    condition: Callable[[], T | Awaitable[T | None] | None], what: str, deadline: float = DEADLINE, poll: float = POLL
-) -> T:
+@overload
+async def eventually(condition: Callable[[], Awaitable[T]], what: str, deadline: float = DEADLINE) -> T: ...
+@overload
+async def eventually(condition: Callable[[], T | None], what: str, deadline: float = DEADLINE) -> T: ...
+async def eventually(condition: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
     """The first true value of `condition()`, which may be a coroutine function.
 
     An AssertionError inside it means "not yet"; at the deadline (seconds) it is raised, or one with the last value.
@@ -26,7 +28,7 @@ async def eventually(
     end = loop.time() + deadline
     while True:
         failed: AssertionError | None = None
-        value: T | None = None
+        value = None
         try:
             found = condition()
             value = await found if inspect.isawaitable(found) else found
@@ -36,4 +38,4 @@ async def eventually(
             return value
         if loop.time() > end:
             raise AssertionError(f"not within {deadline:g} s: {what}; last seen: {failed or value!r}") from failed
-        await asyncio.sleep(poll)
+        await asyncio.sleep(POLL)

@@ -1,0 +1,109 @@
+"""A refusal must not become a reconnect loop: at most four attempts a minute from clients that ignore close codes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from conftest import StartMotet
+from support.node import HOCUSPOCUS, KINDS, Y_WEBSOCKET, NodeClient, NodeClients
+from support.people import join
+
+pytestmark = pytest.mark.node
+
+PER_MINUTE = 4
+"""Attempts."""
+HOLD = 25.0
+"""Seconds for which the server holds a repeat: the first attempt, and then one per hold."""
+LIMITS = {
+    "MOTET_MAX_ROOM_BYTES": "100000",
+    "MOTET_MAX_UPDATE_BYTES": "50000",
+    "MOTET_MAX_MEMBERS_PER_ROOM": "1",
+    "MOTET_MAX_ROOMS_PER_CONNECTION": "2",
+}
+INVALID = {"a control character": "bad\x01name", "too long": "x" * 257}
+
+
+async def refused_clients(node: NodeClients, ws_url: str) -> dict[str, NodeClient]:
+    """Every kind of client, refused for every reason that open mode has, each in a room of its own."""
+    clients: dict[str, NodeClient] = {}
+    for kind in KINDS:
+        for why, name in INVALID.items():
+            unique = f"{name}{kind}" if why == "too long" else f"{kind}{name}"
+            clients[f"{kind}: {why}"] = await node.create(kind, ws_url, unique)
+        await join(node, kind, ws_url, f"full/{kind}")
+        clients[f"{kind}: room full"] = await node.create(kind, ws_url, f"full/{kind}")
+        clients[f"{kind}: big room"] = big = await node.create(kind, ws_url, f"big/{kind}")
+        await big.edit_often([("append", "0123456789" * 4000)] * 3)  # 120 kB: its sync step 2 or its third update
+        clients[f"{kind}: big update"] = big = await node.create(kind, ws_url, f"big-update/{kind}")
+        await big.synced()
+        await big.edit(append="0123456789" * 6000)  # 60 kB in one update
+    return clients
+
+
+async def judge(clients: dict[str, NodeClient], seconds: float) -> None:
+    """Watches for so long, then looks at the attempts of each."""
+    await asyncio.sleep(seconds)
+    allowed = 2 + seconds // HOLD
+    problems = []
+    for name, client in clients.items():
+        report = await client.report()
+        attempts = len(report.attempts)
+        in_any_minute = max(sum(0 <= other - first < 60_000 for other in report.attempts) for first in report.attempts)
+        seen = (
+            f"{name}: {attempts} attempts, closes {report.closes[:3]}, HTTP {report.refusals[:3]}, {report.denied[:3]}"
+        )
+        if attempts > allowed or in_any_minute > PER_MINUTE:
+            problems.append(seen)
+        if client.kind in HOCUSPOCUS and not (attempts == 1 and len(report.denied) == 1 and report.connected):
+            problems.append(f"not told once on an open socket: {seen}")
+        if client.kind == "y-websocket-3" and attempts > 1 and "full" not in name:
+            problems.append(f"it heeds codes and was not told one: {seen}")
+        if any(code == 1009 for code, _ in report.closes):
+            problems.append(f"1009: {seen}")
+    assert not problems, "\n".join(problems)
+
+
+async def test_refusals_do_not_loop(start_motet: StartMotet, node_clients: NodeClients) -> None:
+    """[G1] Invalid names, full rooms, too much content: held, then refused; Hocuspocus is told and keeps its socket."""
+    server = start_motet(LIMITS)
+    await judge(await refused_clients(node_clients, server.ws_url), 27)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+async def test_refusals_do_not_loop_for_longer(start_motet: StartMotet, node_clients: NodeClients) -> None:
+    """[G1] The same over several holds."""
+    server = start_motet(LIMITS)
+    await judge(await refused_clients(node_clients, server.ws_url), 90)
+
+
+async def test_y_websocket_is_told_why(start_motet: StartMotet, node_clients: NodeClients) -> None:
+    """[S4] The auth message is the one thing that y-websocket tells its application about a refusal; 3.1 obeys 44xx."""
+    server = start_motet(LIMITS)
+    for kind in Y_WEBSOCKET:
+        client = await node_clients.create(kind, server.ws_url, f"told/{kind}")
+        await client.edit_often([("append", "0123456789" * 4000)] * 3)
+        code, reason = (await client.wait_until(lambda r: r.closes != (), "refused")).closes[0]
+        assert code == 4413 and "max_room_bytes" in reason
+    warnings = await node_clients.warnings()
+    for kind in Y_WEBSOCKET:
+        assert any(f"told/{kind}" in warning and "max_room_bytes" in warning for warning in warnings), warnings
+
+
+async def test_a_denied_document_leaves_its_siblings_on_the_socket(
+    start_motet: StartMotet, node_clients: NodeClients
+) -> None:
+    """[H4] Three documents on a socket that may carry two: the third is denied by name, the two go on."""
+    server = start_motet(LIMITS)
+    for kind in HOCUSPOCUS:
+        one = await node_clients.create(kind, server.ws_url, f"{kind}/1")
+        two = await node_clients.create(kind, server.ws_url, f"{kind}/2", socketOf=one.name)
+        three = await node_clients.create(kind, server.ws_url, f"{kind}/3", socketOf=one.name)
+        report = await three.wait_until(lambda r: r.denied != (), "denied")
+        assert "max_rooms_per_connection" in report.denied[0]
+        for client in (one, two):
+            await client.edit(append="still here")
+            await client.saved()
+        assert len((await one.report()).attempts) == 1
