@@ -1,0 +1,20 @@
+"""The checksum of a row and of a snapshot.
+
+CRC-32: it is there to find a disk's mistakes (every burst of up to 32 bits, and one in four billion of the rest goes
+by), not to stop someone who can write to the file. 0.15 µs for a small row, where an 8-byte blake2b takes 0.9 µs;
+appending has a budget of about 3 µs a row.
+"""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+
+def row_checksum(seq: int, at: int, kind: int, author: bytes, data: bytes) -> int:
+    """Over every field of a row; the numbers are the seed, so that a change of any one of them changes the result."""
+    return crc32(data, crc32(author, (seq << 2 ^ at ^ at >> 20 ^ kind) & 0xFFFFFFFF))
+
+
+def snapshot_checksum(seq: int, at: int, data: bytes, sidecar: bytes) -> int:
+    """Over every field of a snapshot."""
+    return crc32(sidecar, crc32(data, (seq << 2 ^ at ^ at >> 20) & 0xFFFFFFFF))

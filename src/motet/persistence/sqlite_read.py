@@ -1,0 +1,160 @@
+"""What is read from `motet.db`: synchronous, over a read-only connection. Checksums are checked on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from motet.errors import StoreCorrupt
+from motet.ids import RoomName, Seq
+from motet.persistence.checksum import row_checksum, snapshot_checksum
+from motet.persistence.port import Kind, RoomInfo, Snapshot, StoredRoom, StoredRow, StoreStatistics
+from motet.persistence.sqlite_file import open_reader, transaction
+
+PAGE = 256
+"""Rooms read at a time in a listing: what bounds its memory and how long it holds a read transaction."""
+
+ROOM_ID = "SELECT id FROM rooms WHERE name = ?"
+# The author as bytes: a damaged one must fail its checksum, not its decoding.
+_ROWS = "SELECT seq, at, kind, CAST(author AS BLOB), checksum, data FROM log WHERE room = ? AND seq > ? ORDER BY seq"
+_SNAPSHOT = "SELECT seq, at, checksum, sidecar, data FROM snapshots WHERE room = ?"
+_PAGE_OF_ROOMS = f"""
+    SELECT name,
+        (SELECT max(seq) FROM log WHERE room = r.id),
+        (SELECT sum(length(data)) FROM log WHERE room = r.id),
+        (SELECT at FROM log WHERE room = r.id ORDER BY seq DESC LIMIT 1),
+        s.seq, s.at, length(s.data) + length(s.sidecar)
+    FROM (SELECT id, name FROM rooms WHERE {{}} ORDER BY name LIMIT {PAGE}) r
+    LEFT JOIN snapshots s ON s.room = r.id ORDER BY name"""
+_FIRST_PAGE = _PAGE_OF_ROOMS.format("name >= ?")
+_NEXT_PAGE = _PAGE_OF_ROOMS.format("name > ?")
+_PAGE_OF_HISTORY = f"""
+    SELECT room, seq, (SELECT at FROM log WHERE log.room = s.room AND log.seq <= s.seq ORDER BY seq LIMIT 1)
+    FROM snapshots s WHERE room > ? ORDER BY room LIMIT {PAGE}"""
+
+
+class ReadSession:
+    """A read-only connection and the questions asked of it. Every method raises StoreCorrupt and sqlite3.Error."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection = open_reader(path)
+
+    def load(self, room: RoomName) -> StoredRoom | None:
+        """The room as of one moment, however the writer goes on."""
+        with transaction(self._connection, "BEGIN"):
+            found = self._connection.execute(ROOM_ID, (room,)).fetchone()
+            if found is None:
+                return None
+            snapshot = self._snapshot(found[0])
+            base = snapshot.seq if snapshot else Seq(0)
+            tail = tuple(self._rows(found[0], base))
+        for seq, row in enumerate(tail, base + 1):
+            if row.seq != seq:
+                raise StoreCorrupt(f"rows {seq} to {row.seq - 1} are missing")
+        head = tail[-1].seq if tail else base
+        if head == 0:
+            raise StoreCorrupt("the room has lost all its rows")
+        return StoredRoom(head, snapshot, tail)
+
+    def page_of_rooms(self, start: str, after: bool) -> list[RoomInfo]:
+        """Up to PAGE rooms in order, from this name or after it."""
+        rows = self._connection.execute(_NEXT_PAGE if after else _FIRST_PAGE, (start,)).fetchall()
+        return [
+            RoomInfo(
+                name=RoomName(name),
+                head=Seq(max(head or 0, seq or 0)),
+                size=(rows_size or 0) + (snapshot_size or 0),
+                snapshot_seq=Seq(seq or 0),
+                snapshot_at=snapshot_at,
+                updated_at=row_at or snapshot_at or 0,
+            )
+            for name, head, rows_size, row_at, seq, snapshot_at, snapshot_size in rows
+        ]
+
+    def page_of_history(self, after: int) -> list[tuple[int, int, int | None]]:
+        """For up to PAGE rooms with a snapshot: the room's id, the snapshot's seq, when its first row was written."""
+        return self._connection.execute(_PAGE_OF_HISTORY, (after,)).fetchall()
+
+    def verify(self, room: RoomName) -> list[str]:
+        """All problems of a room; one row in memory at a time."""
+        with transaction(self._connection, "BEGIN"):
+            found = self._connection.execute(ROOM_ID, (room,)).fetchone()
+            if found is None:
+                return ["there is no such room"]
+            problems: list[str] = []
+            base = 0
+            try:
+                snapshot = self._snapshot(found[0])
+                base = snapshot.seq if snapshot else 0
+            except StoreCorrupt as error:
+                problems.append(str(error))
+                (base,) = self._connection.execute("SELECT seq FROM snapshots WHERE room = ?", found).fetchone()
+            problems.extend(self._problems_of_rows(found[0], base))
+        return problems
+
+    def integrity(self) -> list[str]:
+        """What SQLite finds wrong with the file: pages, and indexes that disagree with their tables."""
+        found = [str(text) for (text,) in self._connection.execute("PRAGMA integrity_check")]
+        return [] if found == ["ok"] else found
+
+    def statistics(self) -> StoreStatistics:
+        (rooms,) = self._connection.execute("SELECT count(*) FROM rooms").fetchone()
+        (page_size,) = self._connection.execute("PRAGMA page_size").fetchone()
+        (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+        log = Path(f"{self._path}-wal")
+        wal = log.stat().st_size if log.exists() else 0
+        return StoreStatistics(rooms, self._path.stat().st_size + wal, free * page_size, wal)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _snapshot(self, room: int) -> Snapshot | None:
+        found = self._connection.execute(_SNAPSHOT, (room,)).fetchone()
+        if found is None:
+            return None
+        seq, at, checksum, sidecar, data = found
+        if not (
+            isinstance(data, bytes) and isinstance(sidecar, bytes) and isinstance(at, int) and isinstance(seq, int)
+        ):
+            raise StoreCorrupt("the snapshot is damaged: it is not of its types")
+        if snapshot_checksum(seq, at, data, sidecar) != checksum:
+            raise StoreCorrupt(f"the snapshot at {seq} is damaged: its checksum is wrong")
+        return Snapshot(Seq(seq), data, sidecar, at)
+
+    def _rows(self, room: int, after: int) -> Iterator[StoredRow]:
+        # Closed on the way out: an unfinished statement would keep the transaction, and the write-ahead log, from
+        # ending.
+        with closing(self._connection.execute(_ROWS, (room, after))) as cursor:
+            for columns in cursor:
+                yield _checked(columns)
+
+    def _problems_of_rows(self, room: int, base: int) -> Iterator[str]:
+        expected = 0
+        with closing(self._connection.execute(_ROWS, (room, 0))) as cursor:
+            for columns in cursor:
+                seq = columns[0]
+                if expected == 0:  # History is dropped from its beginning, and never past the snapshot.
+                    expected = min(seq, base + 1)
+                if seq != expected:
+                    yield f"rows {expected} to {seq - 1} are missing"
+                expected = seq + 1
+                try:
+                    _checked(columns)
+                except StoreCorrupt as error:
+                    yield str(error)
+        if expected == 0 and base == 0:
+            yield "the room has lost all its rows"
+        elif 0 < expected <= base:
+            yield f"rows {expected} to {base} are missing"
+
+
+def _checked(columns: Sequence[object]) -> StoredRow:
+    """The row, if it is what was written. SQLite's own types are checked too: damage can turn bytes into a number."""
+    seq, at, kind, author, checksum, data = columns
+    if not (isinstance(data, bytes) and isinstance(author, bytes) and isinstance(at, int) and isinstance(kind, int)):
+        raise StoreCorrupt(f"row {seq} is damaged: it is not of its types")
+    if not isinstance(seq, int) or row_checksum(seq, at, kind, author, data) != checksum:
+        raise StoreCorrupt(f"row {seq} is damaged: its checksum is wrong")
+    return StoredRow(Seq(seq), author.decode(), at, Kind(kind), data)
