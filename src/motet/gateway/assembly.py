@@ -1,0 +1,58 @@
+"""Puts fragmented messages together (RFC 6455, section 5.4). Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HEAD = 1024
+"""Bytes of a message that is too long which are kept for whoever must say what it was: Hocuspocus puts the document's
+name, at most 256 bytes, and a session id in front."""
+
+
+class FragmentError(Exception):
+    """A continuation of nothing, or a new message inside another."""
+
+
+@dataclass(frozen=True, slots=True)
+class TooLong:
+    """A message that went over the limit and was dropped."""
+
+    size: int
+    """Bytes so far."""
+    head: bytes
+
+
+class Assembly:
+    """At most one message under way. It holds at most `limit` bytes and what a bytearray allocates beyond that."""
+
+    __slots__ = ("_limit", "_message", "_size")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._message: bytearray | None = None
+        self._size = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether no message is under way."""
+        return self._message is None
+
+    def add(self, payload: bytes, *, first: bool, last: bool) -> bytes | TooLong | None:
+        """Takes a frame; the whole message at its end, TooLong once where the limit is crossed, else None.
+
+        Raises FragmentError where the frame fits nowhere.
+        """
+        if first is not self.empty:
+            raise FragmentError("a message began inside another" if first else "a continuation of no message")
+        message = self._message = bytearray() if self._message is None else self._message
+        before, self._size = self._size, self._size + len(payload)
+        answer: bytes | TooLong | None = None
+        if self._size <= self._limit:
+            message += payload
+            answer = bytes(message) if last else None
+        elif before <= self._limit:
+            answer = TooLong(self._size, bytes(message[:HEAD]) + payload[: max(0, HEAD - len(message))])
+            message.clear()
+        if last:
+            self._message, self._size = None, 0
+        return answer

@@ -1,0 +1,218 @@
+"""The gateway itself: who may come in, who is in, and the one sweep that looks after them all."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+
+from motet.errors import MotetError, RateLimited, Restarting, TryLater
+from motet.gateway import upgrade as handshake
+from motet.gateway.holding import HoldingPen
+from motet.gateway.port import Accept, Connection, Refusal, Upgrade
+from motet.gateway.settings import KIB, GatewaySettings
+from motet.gateway.turned_away import TurnedAway
+from motet.gateway.wire import PicowsWire
+
+log = logging.getLogger(__name__)
+
+UNIX = "unix"
+"""The address of every peer that came over a unix socket."""
+_READ_BUFFER_CHECKS = 30
+"""Sweeps from one look at everybody's read buffer to the next."""
+_DRAIN_BATCHES_PER_SECOND = 20
+_DRAIN_PER_SECOND = 100
+"""Connections that are sent away at least, so that a small server stops at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayStatistics:
+    """Numbers of the moment."""
+
+    connections: int
+    """Open WebSockets, held ones too."""
+    accepting: int
+    """Upgrades that wait for the application's answer."""
+    held: int
+    """Refused clients that came back at once."""
+    heads: int
+    """Sockets that have not sent a whole request head yet."""
+
+
+class Gateway:
+    """All sockets of one server. It is made before the event loop runs, and used within it."""
+
+    def __init__(self, accept: Accept, settings: GatewaySettings) -> None:
+        self.settings = settings
+        self.heads: dict[asyncio.Transport, float] = {}
+        """Sockets whose request head is not complete, and since when; the oldest first. Bounded by `max_heads`."""
+        self._accept = accept
+        self._pen = HoldingPen(settings)
+        self._upgrades: set[asyncio.Task[None]] = set()  # bounded by max_accepting
+        self._wires: set[PicowsWire] = set()  # bounded by max_connections
+        self._per_address: Counter[str] = Counter()
+        self._draining = False
+        self._sweeps = 0
+        self._next_sweep: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begins to sweep."""
+        self._next_sweep = asyncio.get_running_loop().call_later(self.settings.sweep_seconds, self._sweep)
+
+    def statistics(self) -> GatewayStatistics:
+        """How many there are of what."""
+        return GatewayStatistics(len(self._wires), len(self._upgrades), self._pen.held, len(self.heads))
+
+    def head_awaited(self, transport: asyncio.Transport) -> None:
+        """A socket owes us a request head. Where too many do, the oldest is closed: honest clients send it at once."""
+        self.heads.setdefault(transport, time.monotonic())
+        if len(self.heads) > self.settings.max_heads:
+            oldest = next(iter(self.heads))
+            del self.heads[oldest]
+            oldest.abort()
+
+    def head_done(self, transport: asyncio.Transport) -> None:
+        """The head is complete, or the socket has ended."""
+        self.heads.pop(transport, None)
+
+    def upgrade(self, transport: asyncio.Transport, upgrade: Upgrade) -> asyncio.Task[None] | None:
+        """Has the application answer an upgrade, and opens the WebSocket or refuses it over HTTP.
+
+        Cancel the task when the peer leaves meanwhile. None: it is refused already.
+        """
+        error = self._no_room_for(upgrade.address)
+        if error is not None:
+            _say_last(transport, handshake.refused_by(error))
+            return None
+        self._per_address[upgrade.address] += 1
+        task = asyncio.get_running_loop().create_task(self._answer(transport, upgrade))
+        self._upgrades.add(task)
+        task.add_done_callback(self._upgrades.discard)
+        return task
+
+    def _no_room_for(self, address: str) -> RateLimited | TryLater | Restarting | None:
+        settings = self.settings
+        if self._draining:
+            return Restarting("the server is stopping")
+        if len(self._upgrades) >= settings.max_accepting:
+            return TryLater(f"more than {settings.max_accepting} connections are being opened (max_accepting)")
+        if len(self._wires) + len(self._upgrades) >= settings.max_connections:
+            return TryLater(f"the server has {settings.max_connections} connections (max_connections)")
+        limit = settings.max_connections_per_address
+        if address != UNIX and self._per_address[address] >= limit:
+            return RateLimited(f"{address} has {limit} connections (max_connections_per_address)")
+        return None
+
+    async def _answer(self, transport: asyncio.Transport, upgrade: Upgrade) -> None:
+        connection: Connection | None = None
+        try:
+            connection = await self._ask(transport, upgrade)
+        finally:
+            if connection is None:
+                self._leave(upgrade.address)
+        if connection is not None:
+            self._open(transport, upgrade, connection)
+
+    async def _ask(self, transport: asyncio.Transport, upgrade: Upgrade) -> Connection | None:
+        """The application's answer; None where the upgrade was refused over HTTP."""
+        try:
+            async with asyncio.timeout(self.settings.accept_seconds):
+                return await self._accept(upgrade)
+        except Refusal as refusal:
+            seconds = self._pen.refuse(refusal.key, time.monotonic())
+            if seconds is not None:
+                return TurnedAway(refusal, seconds, self._pen)
+            answer = handshake.refused_by(RateLimited(f"too many attempts: {refusal}"))
+        except TimeoutError:
+            late = f"no answer within {self.settings.accept_seconds:g} s (accept_seconds)"
+            answer = handshake.refused_by(TryLater(late))
+        except asyncio.CancelledError:
+            if self._draining:
+                _say_last(transport, handshake.refused_by(Restarting("the server is stopping")))
+            raise
+        except MotetError as error:
+            answer = handshake.refused_by(error)
+        except Exception:
+            log.exception("an upgrade of %s to %s failed", upgrade.address, upgrade.path)
+            answer = handshake.refused(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error")
+        _say_last(transport, answer)
+        return None
+
+    def _open(self, transport: asyncio.Transport, upgrade: Upgrade, connection: Connection) -> None:
+        settings = self.settings
+        if isinstance(connection, TurnedAway):  # nothing that it sends is of interest
+            settings = replace(settings, max_message_bytes=4 * KIB)
+        wire = PicowsWire(transport, connection, upgrade.address, settings, self._ended)
+        if transport.is_closing():
+            wire.lost()
+            return
+        self._wires.add(wire)
+        transport.write(handshake.accepted(upgrade))
+        wire.start()
+
+    def _ended(self, wire: PicowsWire) -> None:
+        self._wires.discard(wire)
+        self._leave(wire.address)
+
+    def _leave(self, address: str) -> None:
+        self._per_address[address] -= 1
+        if not self._per_address[address]:
+            del self._per_address[address]
+
+    def _sweep(self) -> None:
+        now = time.monotonic()
+        self._sweeps += 1
+        for transport, since in list(self.heads.items()):
+            if now - since < self.settings.head_seconds:
+                break
+            del self.heads[transport]
+            transport.abort()
+        for wire in tuple(self._wires):
+            wire.tick(now)
+            if self._sweeps % _READ_BUFFER_CHECKS == 0:
+                wire.check_read_buffer()
+        self.start()
+
+    async def drain(self, hurry: Callable[[], bool]) -> None:
+        """Sends everybody away with 1012, and returns when they are gone.
+
+        The many are spread over `drain_seconds`; each reason advises another `retry_after`, so that they come back
+        spread as well. Whoever does not finish in `close_seconds` is aborted, and everybody once `hurry()` is true.
+        """
+        self._draining = True
+        for task in tuple(self._upgrades):
+            task.cancel()
+        leaving = list(self._wires)
+        random.shuffle(leaving)
+        spread = min(self.settings.drain_seconds, len(leaving) / _DRAIN_PER_SECOND)
+        batch = max(1, round(len(leaving) / max(1.0, spread * _DRAIN_BATCHES_PER_SECOND)))
+        while leaving and not hurry():
+            for wire in leaving[:batch]:
+                wire.close(Restarting.code, f"retry_after={random.uniform(1.0, 1.0 + 2 * max(1.0, spread)):.1f}")
+            del leaving[:batch]
+            if leaving:
+                await asyncio.sleep(1 / _DRAIN_BATCHES_PER_SECOND)
+        patience = self.settings.close_seconds + 2 * self.settings.sweep_seconds
+        for _ in range(round(patience * _DRAIN_BATCHES_PER_SECOND)):
+            if hurry() or not (self._wires or self._upgrades):
+                break
+            await asyncio.sleep(1 / _DRAIN_BATCHES_PER_SECOND)
+        for wire in tuple(self._wires):
+            wire.abort()
+        await asyncio.sleep(0)  # their ends are already scheduled
+
+    def stop(self) -> None:
+        """Sweeps no more."""
+        if self._next_sweep is not None:
+            self._next_sweep.cancel()
+
+
+def _say_last(transport: asyncio.Transport, answer: bytes) -> None:
+    if not transport.is_closing():
+        transport.write(answer)
+        transport.close()

@@ -1,0 +1,123 @@
+"""uvicorn's HTTP protocol, with bounds on the request head and our own way to upgrade.
+
+uvicorn with httptools bounds neither the size nor the number of headers, nor the time they take.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from motet.gateway.gateway import UNIX, Gateway
+from motet.gateway.upgrade import BadUpgrade, parse_upgrade, refused
+
+_END_OF_HEAD = b"\r\n\r\n"
+_TOO_LARGE = "the request head has too many bytes or headers (max_head_bytes, max_headers)"
+
+
+class _HeadTooLarge(Exception):
+    pass
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One socket until it is upgraded, or to its end."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],  # the application's own, from its lifespan
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._gateway = gateway
+        self._head_bytes = 0  # of the lines that are complete
+        self._unparsed_bytes = 0  # since the head began; tells the size of a line that never ends
+        self._in_head = True
+        self._too_large = False
+        self._last_chunk = b""
+        self._upgrading: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._gateway.head_awaited(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._gateway.head_done(self.transport)
+        if self._upgrading is not None:
+            self._upgrading.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._upgrading is not None:
+            self._refuse(HTTPStatus.BAD_REQUEST, "bytes before the WebSocket was open")
+            return
+        self._last_chunk = data
+        super().data_received(data)
+        self._last_chunk = b""
+        if self._in_head and not self.transport.is_closing():
+            self._unparsed_bytes += len(data)
+            if self._unparsed_bytes > self._gateway.settings.max_head_bytes:
+                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head_bytes = self._unparsed_bytes = 0
+        self._in_head = True
+        self._gateway.head_awaited(self.transport)
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        self._count(len(name) + len(value))
+
+    def _count(self, size: int) -> None:
+        settings = self._gateway.settings
+        self._head_bytes += size
+        if self._head_bytes > settings.max_head_bytes or len(self.headers) > settings.max_headers:
+            self._too_large = True
+            raise _HeadTooLarge  # ends the parsing: uvicorn then calls send_400_response
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._gateway.head_done(self.transport)
+        root = self.root_path.encode()
+        if root and self.url.startswith(root) and self.url[len(root) : len(root) + 1] in (b"", b"/", b"?"):
+            self.url = b"/" + self.url[len(root) :].removeprefix(b"/")
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What uvicorn does about a request that the parser, or one of the methods above, refused."""
+        if self._too_large:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _TOO_LARGE)
+        else:
+            self._refuse(HTTPStatus.BAD_REQUEST, msg)
+
+    def _refuse(self, status: HTTPStatus, detail: str, *headers: str) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(refused(status, detail, *headers))
+            self.transport.close()
+
+    def handle_websocket_upgrade(self) -> None:
+        """What uvicorn does at a request that asks for a WebSocket."""
+        self.connections.discard(self)
+        if not self._last_chunk.endswith(_END_OF_HEAD):
+            self._refuse(HTTPStatus.BAD_REQUEST, "bytes before the WebSocket was open")
+            return
+        address = self.client[0] if self.client else UNIX
+        scope = self.scope
+        try:
+            upgrade = parse_upgrade(scope["method"], self.url, scope["http_version"], self.headers, address)
+        except BadUpgrade as error:
+            self._refuse(error.status, str(error), *error.headers)
+            return
+        self._upgrading = self._gateway.upgrade(self.transport, upgrade)

@@ -1,0 +1,122 @@
+"""What the gateway gives to the application, and what it wants from it. Nothing here knows of picows or of HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from motet.errors import MotetError
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """A request to open a WebSocket, parsed once. Its head is at most `GatewaySettings.max_head_bytes` long."""
+
+    path: str
+    """Percent-decoded once, as UTF-8; without the root path."""
+    query: Mapping[str, str]
+    """Of a name given twice, the last."""
+    headers: Mapping[str, str]
+    """By lower-case name; values of a repeated header are joined with ", "."""
+    address: str
+    """The peer's IP address, or "unix"."""
+    subprotocols: tuple[str, ...]
+    """As offered. The first is the one the gateway answers with: a browser fails when none of its own comes back."""
+
+
+class Wire(Protocol):
+    """An open WebSocket. Every method may be called at any time, after the end too, and none raises."""
+
+    def write(self, frame: bytes) -> None:
+        """Sends a whole, pre-built WebSocket frame; does nothing once the wire is closing.
+
+        The transport keeps the object, so it is `bytes`, never a bytearray or memoryview that changes later. Look
+        `write` up on the wire for each call: it is replaced when the wire closes.
+        `Connection.congested` may be called from inside.
+        """
+        ...
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Sends CLOSE, with as much of the reason as fits into 123 bytes of UTF-8, and waits for the answer before the
+        socket is closed (`GatewaySettings.close_seconds`, then aborted). Only the first call counts."""
+        ...
+
+    def abort(self) -> None:
+        """Ends the socket without a word; what was not sent is lost."""
+        ...
+
+    def buffered(self) -> int:
+        """Bytes in the transport's write buffer."""
+        ...
+
+    def pause_reading(self) -> None:
+        """Leaves what comes in the kernel, until `resume_reading`. The end of the peer goes unnoticed meanwhile."""
+        ...
+
+    def resume_reading(self) -> None: ...
+
+    def ping(self) -> None:
+        """Sends a WebSocket ping now; `Connection.heard` follows when anything comes back, else the wire ends."""
+        ...
+
+
+class Connection(Protocol):
+    """The application's side of one socket. All calls come from the event loop's thread.
+
+    What `opened`, `received`, `oversized` or `heard` raise closes the wire: a MotetError with its code and message,
+    anything else with 1011 after it was logged.
+    """
+
+    def opened(self, wire: Wire) -> None:
+        """The handshake is done. First call, and the only one that may not come: before it there can be `closed`."""
+        ...
+
+    def received(self, payload: bytes) -> None:
+        """One whole binary message."""
+        ...
+
+    def oversized(self, size: int, head: bytes) -> None:
+        """A message was longer than `max_message_bytes` and is dropped: at least `size` bytes.
+
+        `head` is its beginning, or empty when even reading it would take too much memory; nothing more can be
+        received from this wire then, though it stays open for writing until it is closed.
+        """
+        ...
+
+    def congested(self) -> None:
+        """The write buffer went over its high-water mark. May come from inside `Wire.write`."""
+        ...
+
+    def drained(self) -> None:
+        """The write buffer is under its low-water mark again."""
+        ...
+
+    def heard(self) -> None:
+        """Something came from the peer, after a ping of ours."""
+        ...
+
+    def closed(self, code: int, clean: bool) -> None:
+        """The end, exactly once: the peer's close code, or ours when we closed first; 1005 for a CLOSE without a code,
+        1006 for none. `clean`: the peer took part in it."""
+        ...
+
+
+class Refusal(Exception):
+    """Raised by `Accept` where HTTP would make the client's retry loop worse: the socket is opened, told, and closed.
+
+    Clients that come back at once with the same key are held before the close (see `holding`).
+    """
+
+    def __init__(self, error: MotetError, frames: tuple[bytes, ...] = (), key: str = "") -> None:
+        """`error` gives the close code and reason; `frames` are whole WebSocket frames sent before; `key` says who it
+        is: the token, or address and path."""
+        super().__init__(str(error))
+        self.error = error
+        self.frames = frames
+        self.key = key
+
+
+Accept = Callable[[Upgrade], Awaitable[Connection]]
+"""Answers an upgrade. It may raise a MotetError, which becomes an HTTP answer before the upgrade, or a Refusal; it is
+cancelled when the peer leaves meanwhile, when the server drains, and after `accept_seconds`."""

@@ -1,0 +1,338 @@
+"""One open WebSocket: what picows reads becomes calls of a Connection; what the application says becomes frames."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from enum import Enum
+
+from picows import WSFrame, WSListener, WSMsgType, WSTransport
+
+from motet.errors import MotetError
+from motet.gateway import frames
+from motet.gateway.assembly import HEAD, Assembly, FragmentError, TooLong
+from motet.gateway.parser import MESSAGE_TOO_BIG, Deaf, new_parser, unused
+from motet.gateway.port import Connection
+from motet.gateway.settings import GatewaySettings
+
+log = logging.getLogger(__name__)
+
+_BINARY, _CONTINUATION = WSMsgType.BINARY, WSMsgType.CONTINUATION
+_LARGE = 1 << 16
+"""Bytes: a frame up to here needs no closer look at its size."""
+_SLACK = 1 << 20
+"""Bytes above `max_message_bytes` that one frame may have and still be read, so that its beginning can be told; never
+more than that limit itself."""
+
+NORMAL, PROTOCOL_ERROR, UNSUPPORTED, INTERNAL_ERROR = 1000, 1002, 1003, 1011
+
+
+class State(Enum):
+    """Of a wire."""
+
+    OPEN = "open"
+    CLOSING = "CLOSE was sent; the peer's, or the end of the socket, is awaited"
+    ENDED = "the socket has ended"
+
+
+def _into_nothing(data: bytes) -> None:
+    """`write` of a wire that is closing, and what it receives when the connection was told of the end."""
+
+
+class PicowsWire(WSListener):
+    """A Wire (see `port`), and the listener of its parser. A sweep calls `tick`: no wire has a task or a timer.
+
+    `on_end` is called once, when the socket has ended.
+    """
+
+    __slots__ = (
+        "_assembly",
+        "_awaiting",
+        "_close_code",
+        "_congested",
+        "_connection",
+        "_heard",
+        "_heard_at",
+        "_marked_at",
+        "_on_end",
+        "_outgrown",
+        "_parser",
+        "_received",
+        "_settings",
+        "_special",
+        "_state",
+        "_transport",
+        "_unused",
+        "address",
+        "write",
+    )
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        connection: Connection,
+        address: str,
+        settings: GatewaySettings,
+        on_end: Callable[[PicowsWire], None],
+    ) -> None:
+        self.write: Callable[[bytes], None] = transport.write
+        self.address = address
+        self._transport = transport
+        self._connection: Connection | None = connection  # None once it was told of the end
+        self._received: Callable[[bytes], None] = connection.received
+        self._settings = settings
+        self._on_end = on_end
+        self._parser: asyncio.BufferedProtocol | None = None  # None: nothing is read any more
+        self._assembly = Assembly(settings.max_message_bytes)
+        self._state = State.OPEN
+        self._close_code = frames.LOST
+        self._congested = False
+        self._special = False  # something is under way for which every frame is looked at closely
+        self._outgrown = False  # the read buffer is to be given back when it is empty
+        self._awaiting = False  # a ping was sent and nothing came since
+        self._heard = True  # something came since the last tick
+        self._heard_at = 0.0
+        self._marked_at = 0.0  # the first tick that saw us waiting: for anything after a ping, or for the end
+        self._unused = 0  # bytes free in the read buffer at the last look
+
+    def start(self) -> None:
+        """Begins to read, and tells the connection."""
+        high = self._settings.high_water_bytes
+        self._transport.set_write_buffer_limits(high=high, low=high // 4)
+        self._read_with_a_new_parser()
+        if self._connection is not None:
+            self._tell(self._connection.opened, self)
+
+    # What the application says
+
+    def close(self, code: int, reason: str = "") -> None:
+        """See `port.Wire.close`."""
+        if self._state is State.OPEN:
+            self.write(frames.close(code, reason))
+            self._close_code = code
+            self._begin_closing()
+
+    def abort(self) -> None:
+        """See `port.Wire.abort`."""
+        if self._state is not State.ENDED:
+            self._begin_closing()
+            self._transport.abort()
+
+    def buffered(self) -> int:
+        """See `port.Wire.buffered`."""
+        return 0 if self._state is State.ENDED else self._transport.get_write_buffer_size()
+
+    def pause_reading(self) -> None:
+        """See `port.Wire.pause_reading`. A closing wire reads on: the peer's CLOSE is what it waits for."""
+        if self._state is State.OPEN:
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """See `port.Wire.resume_reading`."""
+        if self._state is not State.ENDED:
+            self._transport.resume_reading()
+
+    def ping(self) -> None:
+        """See `port.Wire.ping`."""
+        if self._state is State.OPEN and not self._awaiting:
+            self.write(frames.PING)
+            self._awaiting = self._special = True
+            self._marked_at = 0.0
+            self._progress()
+
+    # What picows reads
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Every frame. The first lines are the hot path: a whole binary message, and nothing special about it."""
+        self._heard = True
+        if (
+            self._special
+            or frame.msg_type is not _BINARY
+            or not frame.fin
+            or frame.payload_size > _LARGE
+            or frame.rsv1
+            or frame.rsv2
+            or frame.rsv3
+        ):
+            self._look_closely(frame)
+            return
+        try:
+            self._received(frame.get_payload_as_bytes())
+        except Exception as error:  # noqa: BLE001 - the edge: one connection's fault stays with it
+            self._failed(error)
+
+    def _look_closely(self, frame: WSFrame) -> None:
+        self._answered()
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self.close(PROTOCOL_ERROR, "reserved bits are set, and no extension was agreed on")
+        elif frame.msg_type is WSMsgType.CLOSE:
+            self._peer_closes(frame.get_payload_as_bytes())
+        elif self._state is State.OPEN:
+            self._take(frame)
+        if frame.payload_size > self._settings.read_buffer_bytes:
+            self._outgrown = True
+        if self._outgrown and frame.last_in_buffer and not frame.tail_size and self._parser is not None:
+            self._read_with_a_new_parser()
+        self._special = self._state is not State.OPEN or self._awaiting or self._outgrown or not self._assembly.empty
+
+    def _take(self, frame: WSFrame) -> None:
+        kind = frame.msg_type
+        if kind is _BINARY or kind is _CONTINUATION:
+            self._take_part(frame)
+        elif kind is WSMsgType.TEXT:
+            self.close(UNSUPPORTED, "messages are binary")
+        elif kind is WSMsgType.PING and not self._congested:
+            # A peer that pings and does not read gets no pongs: they would pile up above the high-water mark.
+            self.write(frames.pong(frame.get_payload_as_bytes()))
+
+    def _take_part(self, frame: WSFrame) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        whole = frame.msg_type is _BINARY and frame.fin and self._assembly.empty
+        if whole and frame.payload_size > self._settings.max_message_bytes:
+            self._tell(connection.oversized, frame.payload_size, bytes(frame.get_payload_as_memoryview()[:HEAD]))
+            return
+        payload = frame.get_payload_as_bytes()
+        if whole:
+            self._tell(self._received, payload)
+            return
+        try:
+            message = self._assembly.add(payload, first=frame.msg_type is _BINARY, last=bool(frame.fin))
+        except FragmentError as error:
+            self.close(PROTOCOL_ERROR, str(error))
+            return
+        if isinstance(message, TooLong):
+            self._tell(connection.oversized, message.size, message.head)
+        elif message is not None:
+            self._tell(self._received, message)
+
+    def _peer_closes(self, payload: bytes) -> None:
+        code = frames.close_code(payload)
+        if code is None:
+            self.close(PROTOCOL_ERROR, "that close code may not be sent")
+            return
+        if self._state is State.OPEN:
+            self.write(frames.close(NORMAL if code == frames.NO_CODE else code))
+            self._close_code = code
+        self._begin_closing()
+        self._transport.close()
+        self._tell_closed(clean=True)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        """The socket has ended."""
+        self.lost()
+
+    def pause_writing(self) -> None:
+        """The transport's buffer went over its high-water mark."""
+        self._congested = True
+        if self._connection is not None and self._state is State.OPEN:
+            self._tell(self._connection.congested)
+
+    def resume_writing(self) -> None:
+        """The transport's buffer is under its low-water mark again."""
+        self._congested = False
+        if self._connection is not None and self._state is State.OPEN:
+            self._tell(self._connection.drained)
+
+    # What parsers need (parser.Owner)
+
+    def parser_failed(self, code: int) -> None:
+        """The rest of the stream cannot be read: a violation, or a frame that is far too long."""
+        if self._parser is None:
+            return
+        self._parser = None
+        self._transport.set_protocol(Deaf(self))
+        if code != MESSAGE_TOO_BIG:
+            self.close(code, "not a WebSocket frame that a client may send")
+        elif self._connection is not None and self._state is State.OPEN:
+            self._tell(self._connection.oversized, self._max_frame_bytes() + 1, b"")
+
+    def noticed(self) -> None:
+        """Something came that nobody reads."""
+        self._heard = True
+        self._answered()
+
+    def lost(self) -> None:
+        """The socket has ended, whatever was said before."""
+        if self._state is not State.ENDED:
+            self._begin_closing()
+            self._state = State.ENDED
+            self._parser = None
+            self._tell_closed(clean=False)
+            self._on_end(self)
+
+    # What the sweep does
+
+    def tick(self, now: float) -> None:
+        """Finds sockets whose peer is gone (it pings the quiet ones) or does not finish closing, and ends them."""
+        if self._heard:
+            self._heard = False
+            self._heard_at = now
+        if self._state is State.OPEN and not self._awaiting:
+            if now - self._heard_at >= self._settings.ping_seconds:
+                self.ping()
+            return
+        if not self._marked_at:
+            self._marked_at = now
+        patience = self._settings.pong_seconds if self._state is State.OPEN else self._settings.close_seconds
+        if self._state is State.OPEN and self._progress():
+            self.noticed()
+        elif now - self._marked_at >= patience:
+            self.abort()
+
+    def check_read_buffer(self) -> None:
+        """Has the read buffer given back when it has grown without any large frame, by a long stream of small ones."""
+        if self._parser is not None and unused(self._parser) > self._settings.read_buffer_bytes:
+            self._outgrown = self._special = True
+
+    def _progress(self) -> bool:
+        """Whether part of a frame came in since the last look: on a slow line that is all a large one shows."""
+        before, self._unused = self._unused, 0 if self._parser is None else unused(self._parser)
+        return before != self._unused
+
+    # Within
+
+    def _read_with_a_new_parser(self) -> None:
+        self._outgrown = False
+        self._parser = new_parser(self, self, self._max_frame_bytes())
+        self._transport.set_protocol(self._parser)
+
+    def _max_frame_bytes(self) -> int:
+        limit = self._settings.max_message_bytes
+        return limit + min(limit, _SLACK)
+
+    def _begin_closing(self) -> None:
+        """From here on nothing is written, and what comes is read for the peer's CLOSE only."""
+        if self._state is State.OPEN:
+            self._state = State.CLOSING
+            self._marked_at = 0.0
+            self.write = _into_nothing
+            self._special = True
+            self._transport.resume_reading()
+
+    def _answered(self) -> None:
+        if self._awaiting:
+            self._awaiting = False
+            if self._connection is not None:
+                self._tell(self._connection.heard)
+
+    def _tell(self, call: Callable[..., None], *args: object) -> None:
+        try:
+            call(*args)
+        except Exception as error:  # noqa: BLE001 - the edge: one connection's fault stays with it
+            self._failed(error)
+
+    def _tell_closed(self, clean: bool) -> None:
+        connection, self._connection = self._connection, None
+        self._received = _into_nothing
+        if connection is not None:
+            self._tell(connection.closed, self._close_code, clean)
+
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, MotetError):
+            self.close(error.code, str(error))
+        else:
+            log.error("the connection of %s failed", self.address, exc_info=error)
+            self.close(INTERNAL_ERROR, "internal error")
