@@ -1,0 +1,318 @@
+"""Who is in a room, and whose entry is whose.
+
+Clients follow one rule (y-protocols, applyAwarenessUpdate): an entry is taken if its clock is higher than the known,
+or equal with state null while a state is shown. So an entry that others have removed cannot come back at its old clock,
+and clocks are the client's own. But a client that is told that its own state is null keeps it, raises its clock by one
+and (y-websocket) says so: the null at the known clock, to the owner alone, *provokes* a higher clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+from typing import Final, NamedTuple
+
+from motet.errors import ProtocolViolation
+from motet.presence.awareness import GONE, Span, is_gone, join, scan, write_entry
+from motet.presence.gone import Gone
+from motet.presence.held import Held, Member, Said
+from motet.presence.outbox import SLACK, Outbox
+from motet.presence.returns import Returns
+
+MAX_ENTRIES = 16
+"""Entries one connection may own. A client has one; a relay for other clients has more."""
+
+GRACE = 5.0
+"""Seconds an entry outlives a connection that ended without a goodbye; clients are back within 2.5."""
+
+CHALLENGE = 2.0
+"""Seconds an owner has to show that it is alive, when another connection claims its entry in an open room."""
+
+STALE = 20.0
+"""Seconds without a higher clock after which an entry is provoked: a hidden browser tab renews once a minute."""
+
+TTL = 30.0
+"""Seconds without a higher clock after which an entry ends, as it then does in every client."""
+
+ROUND_LIMIT = 30
+"""Entries up to which there are such rounds: a provoked Hocuspocus provider answers with all the entries it knows."""
+
+_FRESH_CLOCK = 3
+"""A page that has just opened has set its name and its cursor; a client with a higher clock was here before."""
+
+
+class Applied(NamedTuple):
+    """What an awareness update led to."""
+
+    changed: bool
+    """Something is to be done that was not before: ask `due` again."""
+    challenge: int | None
+    """The member to ping, whose entry another connection claims: report `answered`, or `unanswered` after CHALLENGE."""
+
+
+class Provocation(NamedTuple):
+    """An awareness update for one member alone.
+
+    After it a Hocuspocus provider must be sent a query for awareness: it raises its clock, but says so only when asked.
+    """
+
+    member: int
+    data: bytes
+
+
+_NOTHING: Final = Applied(False, None)
+_CHANGED: Final = Applied(True, None)
+
+
+class Roster:
+    """The presence of one room. Members are connections; users are "" in an open room; `now` is in seconds.
+
+    The host calls `flush` when `due` says so, sends what it gives to everyone, then what `provoke` gives to each.
+    """
+
+    __slots__ = ("_asks", "_deadline", "_entries", "_gone", "_members", "_orphans", "_outbox", "_returns", "audience")
+
+    def __init__(self) -> None:
+        self.audience = 0
+        """Members in the room, with an entry or without: the pace depends on it."""
+        self._members: dict[int, Member] = {}
+        self._entries: dict[int, Held] = {}  # bounded by MAX_ENTRIES for each member
+        self._orphans: dict[int, Held] = {}
+        self._asks: dict[
+            int, dict[int, int]
+        ] = {}  # member to client to the clock to provoke at; bounded as entries are
+        self._gone = Gone()
+        self._outbox = Outbox()
+        self._returns = Returns()
+        self._deadline = inf
+
+    def __len__(self) -> int:
+        """How many entries are shown."""
+        return len(self._entries)
+
+    def apply(self, member: int, user: str, payload: bytes, now: float) -> Applied:
+        """Takes what is news in a member's awareness update; echoes, and entries that others own, are dropped.
+
+        Raises ProtocolViolation for bytes that are no awareness update and states that are not JSON or too large, and
+        for more than MAX_ENTRIES entries; what came before the bad entry was taken, and ends with the connection.
+        """
+        who = self._members.get(member)
+        if who is None:
+            who = self._members[member] = Member(user)
+        elif who.own is not None and self._outbox.repeats(payload, member):
+            return _NOTHING
+        applied = _NOTHING
+        for span in scan(payload):
+            entry = self._entries.get(span.client)
+            if entry is None:
+                outcome = self._appear(member, who, span.client, _read(payload, span), now)
+            elif entry.member == member:
+                if span.clock < entry.said.clock or (span.clock == entry.said.clock and not _says_gone(payload, span)):
+                    continue
+                outcome = self._take(entry, _read(payload, span, entry.said.state), now)
+            elif who.own is None or who.own == span.client:
+                outcome = self._claim(member, who, entry, _read(payload, span, entry.said.state), now)
+            else:
+                continue
+            if outcome is not _NOTHING:
+                applied = Applied(applied.changed or outcome.changed, outcome.challenge or applied.challenge)
+        return applied
+
+    def leave(self, member: int, now: float, clean: bool) -> None:
+        """The connection has ended: its entries pass to who claims them, or end; after GRACE if it said no goodbye."""
+        who = self._members.pop(member, None)
+        self._asks.pop(member, None)
+        if who is None:
+            return
+        for entry in list(who.entries.values()):
+            entry.member = 0
+            if self._settle(entry, now):
+                continue
+            if clean:
+                self._end(entry, entry.said.clock, now)
+            else:
+                entry.ends = now + GRACE
+                self._orphans[entry.client] = entry
+                self._deadline = min(self._deadline, entry.ends)
+
+    def answered(self, owner: int) -> None:
+        """A challenged member is alive: who claimed its entries is refused."""
+        who = self._members.get(owner)
+        if who is not None:
+            for entry in who.entries.values():
+                entry.claim = None
+
+    def unanswered(self, owner: int, now: float) -> None:
+        """A challenged member has not answered: its entries pass to who claims them."""
+        who = self._members.get(owner)
+        if who is not None:
+            for entry in list(who.entries.values()):
+                self._settle(entry, now)
+
+    def full(self) -> bytes | None:
+        """Everyone, for a newcomer or one that missed frames: who ended lately is in it as null. None when empty."""
+        parts = [entry.said.written for entry in self._entries.values()]
+        parts += self._gone.written()
+        return join(parts) if parts else None
+
+    def due(self, now: float) -> float | None:
+        """When `flush` and `provoke` should be called next; None while there is nothing to wait for."""
+        if self._asks:
+            return now
+        at = min(self._outbox.due(self._audience()), self._deadline, self._returns.due)
+        return None if at == inf else max(at, now)
+
+    def flush(self, now: float) -> bytes | None:
+        """Ends and provokes what is due, and gives what changed since the last frame, if a frame is due."""
+        if now + SLACK >= self._deadline:
+            self._keep_house(now)
+        if now + SLACK >= self._returns.due:
+            self._raise_all(now)
+        return self._outbox.take(now, self._audience())
+
+    def provoke(self) -> Sequence[Provocation]:
+        """Who must be made to raise its clock; each is given once."""
+        asks, self._asks = self._asks, {}
+        return [
+            Provocation(member, join([write_entry(client, clock, GONE) for client, clock in wanted.items()]))
+            for member, wanted in asks.items()
+        ]
+
+    def _appear(self, member: int, who: Member, client: int, said: Said, now: float) -> Applied:
+        if said.state == GONE:
+            return _NOTHING
+        ended = self._gone.clock(client)
+        first = who.own is None
+        if first:
+            who.own = client
+            if ended is not None or said.clock > _FRESH_CLOCK:
+                self._returns.note(now)
+            if ended is None and who.user:
+                self._end_orphans_of(who.user, now)
+        if ended is not None and said.clock <= ended:
+            if who.own != client:
+                return _NOTHING  # an echo from before the end
+            self._ask(member, client, ended)
+            return _CHANGED
+        if len(who.entries) >= MAX_ENTRIES:
+            raise ProtocolViolation(f"more than {MAX_ENTRIES} presence entries on one connection")
+        self._gone.forget(client)
+        entry = self._entries[client] = Held(client)
+        self._give(entry, member, who)
+        return self._take(entry, said, now)
+
+    def _claim(self, member: int, who: Member, entry: Held, said: Said, now: float) -> Applied:
+        """A connection names an entry of another one as its own."""
+        if who.own is None:
+            if said.state == GONE:
+                return _NOTHING  # clients say so of others that they no longer hear
+            who.own = entry.client
+            self._returns.note(now)
+        owner = self._members.get(entry.member)
+        relayed = owner is not None and owner.own != entry.client
+        if said.clock < entry.said.clock or not (relayed or entry.user == who.user):
+            return _NOTHING
+        if owner is None or relayed or who.user:
+            self._give(entry, member, who)
+            return self._take(entry, said, now)
+        entry.claim = (member, said)
+        if now - entry.challenged < CHALLENGE:
+            return _NOTHING
+        entry.challenged = now
+        return Applied(False, entry.member)
+
+    def _settle(self, entry: Held, now: float) -> bool:
+        """Gives a claimed entry to its claimant, if that is still here."""
+        if entry.claim is None:
+            return False
+        member, said = entry.claim
+        entry.claim = None
+        who = self._members.get(member)
+        if who is None:
+            return False
+        self._give(entry, member, who)
+        if said.clock >= entry.said.clock:
+            self._take(entry, said, now)
+        return True
+
+    def _give(self, entry: Held, member: int, who: Member) -> None:
+        owner = self._members.get(entry.member)
+        if owner is not None:
+            del owner.entries[entry.client]
+        self._orphans.pop(entry.client, None)
+        entry.member, entry.user, entry.ends, entry.claim = member, who.user, inf, None
+        who.entries[entry.client] = entry
+
+    def _take(self, entry: Held, said: Said, now: float) -> Applied:
+        """The owner says something of its entry, at the clock known or a higher one."""
+        if said.state == GONE:
+            self._end(entry, said.clock, now)
+            return _CHANGED
+        if said.clock == entry.said.clock:
+            return _NOTHING
+        urgent = entry.provoked or said.state != entry.said.state
+        entry.said, entry.risen, entry.provoked = said, now, False
+        self._outbox.add(entry.client, entry.member, said.written, urgent, now)
+        self._deadline = min(self._deadline, now + STALE)
+        return _CHANGED
+
+    def _end(self, entry: Held, clock: int, now: float) -> None:
+        del self._entries[entry.client]
+        self._orphans.pop(entry.client, None)
+        owner = self._members.get(entry.member)
+        if owner is not None:
+            del owner.entries[entry.client]
+        self._gone.add(entry.client, clock, now)
+        self._outbox.add(entry.client, entry.member, write_entry(entry.client, clock, GONE), True, now)
+
+    def _end_orphans_of(self, user: str, now: float) -> None:
+        for entry in [entry for entry in self._orphans.values() if entry.user == user]:
+            self._end(entry, entry.said.clock, now)
+
+    def _ask(self, member: int, client: int, clock: int) -> None:
+        self._asks.setdefault(member, {})[client] = clock
+
+    def _keep_house(self, now: float) -> None:
+        self._deadline = inf
+        for entry in list(self._entries.values()):
+            at = min(entry.ends, entry.risen + TTL)
+            if now + SLACK >= at:
+                self._end(entry, entry.said.clock, now)
+                continue
+            if entry.member and not entry.provoked:
+                stale = entry.risen + STALE
+                if now + SLACK >= stale:
+                    self._provoke(entry)
+                else:
+                    at = min(at, stale)
+            self._deadline = min(self._deadline, at)
+
+    def _provoke(self, entry: Held) -> None:
+        entry.provoked = True
+        self._ask(entry.member, entry.client, entry.said.clock)
+
+    def _raise_all(self, now: float) -> None:
+        since = self._returns.begin(now)
+        if len(self._entries) > ROUND_LIMIT:
+            return
+        for entry in self._entries.values():
+            if entry.member and entry.risen <= since:
+                self._provoke(entry)
+
+    def _audience(self) -> int:
+        return max(self.audience, len(self._members))
+
+
+def _says_gone(payload: bytes, span: Span) -> bool:
+    return payload[span.state_at : span.end] == GONE
+
+
+def _read(payload: bytes, span: Span, known: bytes = b"") -> Said:
+    """What an entry says. A state that is known already has been found to be JSON.
+
+    This is where an authenticated room will stamp its user's identity into the state.
+    """
+    state = payload[span.state_at : span.end]
+    if state != known and is_gone(state):
+        return Said(span.clock, GONE, b"")
+    return Said(span.clock, state, payload[span.start : span.end])
