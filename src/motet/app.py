@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from motet.access import Authenticator, Credentials, OpenAccess
 from motet.api import build
 from motet.config import Settings
 from motet.errors import ConfigError, Forbidden, MotetError
-from motet.gateway import Connection, GatewaySettings, Refusal, Server, Upgrade
+from motet.gateway import Connection, Gateway, GatewaySettings, ListenSettings, Refusal, Server, Upgrade
 from motet.ids import RoomName, is_room_name
 from motet.persistence import Journal, SqliteStore, free_bytes
 from motet.rooms import HocuspocusConnection, Hub, Keeper, YjsConnection
@@ -28,7 +30,7 @@ def check(settings: Settings) -> None:
     """Raises ConfigError, with what to do, for settings that must not be served with."""
     if settings.workers != 1:
         raise ConfigError(
-            "workers must be 1: a room lives in the memory of one process, so a second worker would serve a second copy. "
+            "workers must be 1: a room lives in the memory of one process, and a second worker would serve a second copy. "
             "One worker carries thousands of people; more machines come with a shared store."
         )
     if not settings.open:
@@ -39,7 +41,7 @@ def check(settings: Settings) -> None:
     if not settings.open_to_the_network and settings.uds is None and not _is_loopback(settings.host):
         raise ConfigError(
             f"--open lets everybody edit, so it listens on loopback only, and {settings.host} is not. "
-            "Use --host 127.0.0.1, or --open-to-the-network if everybody who can reach this machine may edit every room."
+            "Use --host 127.0.0.1, or --open-to-the-network if all who can reach this machine may edit every room."
         )
     if (settings.tls_cert is None) != (settings.tls_key is None):
         raise ConfigError("TLS needs both --tls-cert and --tls-key")
@@ -100,3 +102,78 @@ class App:
         room = RoomName(name)
         grant = await self.authenticator.grant(Credentials(upgrade.query.get("token", ""), upgrade.address), room)
         return YjsConnection(self.hub, await self.hub.open(room), grant)
+
+    async def run(self, on_started: Callable[[str], None] = lambda url: None) -> None:
+        """Serves until SIGTERM or SIGINT; `on_started` gets the address when it listens.
+
+        Raises ConfigError, StoreInUse, StoreTooNew, Unavailable at the start.
+        """
+        store = SqliteStore(self.settings.data)
+        try:
+            await self._run(store, on_started)
+        finally:
+            await store.close()
+
+    async def _run(self, store: SqliteStore, on_started: Callable[[str], None]) -> None:
+        settings = self.settings
+        journal = Journal(store, settings.max_journal_bytes, lambda: self.hub.journal_drained())
+        self.hub = Hub(settings, store, journal, self.seed)
+        self.keeper = Keeper(self.hub, lambda: free_bytes(settings.data))
+        gateway = Gateway(self.accept, gateway_settings(settings))
+        app = build(self.hub, lambda: gateway.statistics().connections, settings.root_path)
+        server = Server(app, gateway, listen_settings(settings), self._drain, self._stopped)
+        self.keeper.start()
+        announcing = asyncio.create_task(self._announce(server, on_started))
+        try:
+            await server.serve()
+        finally:
+            announcing.cancel()
+
+    async def _announce(self, server: Server, on_started: Callable[[str], None]) -> None:
+        await server.started.wait()
+        url = address(self.settings, server.port)
+        log.info("serving", url=url, data=str(self.settings.data), open=self.settings.open)
+        on_started(url)
+
+    async def _drain(self) -> None:
+        self.hub.draining = True
+        self.hub.health.degrade("draining", "the server is stopping")
+
+    async def _stopped(self) -> None:
+        await self.keeper.stop()
+        await self.hub.journal.close()
+
+
+def address(settings: Settings, port: int) -> str:
+    """Where a browser finds the server."""
+    if settings.uds is not None:
+        return f"unix:{settings.uds}"
+    scheme = "https" if settings.tls_cert is not None else "http"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{scheme}://{host}:{port}{settings.root_path}"
+
+
+def gateway_settings(settings: Settings) -> GatewaySettings:
+    """The gateway's part of the settings. A message may be a whole document, and the names around it."""
+    return GatewaySettings(
+        accept_seconds=settings.accept_seconds,
+        max_connections=settings.max_connections,
+        max_connections_per_address=settings.max_connections_per_address,
+        max_message_bytes=settings.max_room_bytes + 64 * 1024,
+        high_water_bytes=settings.high_water_bytes,
+        ping_seconds=settings.ping_seconds,
+        pong_seconds=settings.pong_seconds,
+        drain_seconds=settings.drain_seconds,
+    )
+
+
+def listen_settings(settings: Settings) -> ListenSettings:
+    """Where to listen."""
+    return ListenSettings(
+        host=settings.host,
+        port=settings.port,
+        uds=settings.uds,
+        tls_cert=settings.tls_cert,
+        tls_key=settings.tls_key,
+        root_path=settings.root_path,
+    )

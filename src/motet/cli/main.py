@@ -6,6 +6,7 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from motet import __version__
 from motet.cli import doctor, rooms, serve, transfer, upkeep
@@ -20,6 +21,7 @@ app = typer.Typer(
     help="Motet: a real-time collaboration server for Yjs editors.",
 )
 app.command("serve")(serve.serve)
+app.command("demo")(serve.demo)
 app.command("rooms")(rooms.rooms)
 app.command("export")(transfer.export)
 app.command("import")(transfer.import_)
@@ -43,6 +45,6 @@ def main() -> None:
     """The entry point. An error of ours is one line and exit code 1; any other is a bug and shows its traceback."""
     try:
         app()
-    except MotetError as e:
-        Console(stderr=True).print(f"[red]motet:[/red] {e}", highlight=False, markup=True)
+    except (MotetError, FileExistsError) as e:
+        Console(stderr=True).print("[red]motet:[/red]", escape(str(e)), highlight=False)
         sys.exit(1)

@@ -1,21 +1,43 @@
-"""`motet serve`: the server."""
+"""`motet serve`, the server; `motet demo`, the same with a page to look at."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
+import typer
 import uvloop
+from rich.console import Console
 
 from motet.app import App
-from motet.cli.options import Given, with_settings
-from motet.config import Settings
+from motet.cli.options import Data, Given, with_settings
+from motet.config import Settings, load
 from motet.observability import configure_logging
+
+
+def run(settings: Settings, on_started: Callable[[str], None]) -> None:
+    """Serves until it is told to stop."""
+    app = App(settings)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(app.run(on_started))
 
 
 @with_settings()
 def serve(settings: Settings, given: Given) -> None:
     """Serve rooms: WebSockets at /ws/{room} and /hocuspocus, HTTP beside them on the same port."""
     configure_logging(settings.log_level)
-    app = App(settings)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(app.run())
+    run(settings, lambda url: None)
+
+
+def demo(data: Data = None, port: int | None = typer.Option(None, help="port to listen on [env MOTET_PORT]")) -> None:
+    """Serve on this machine only, open to everybody on it, and say where the demo page is."""
+    settings = load({"data": data, "port": port, "open": True, "host": "127.0.0.1"})
+    configure_logging("warning")
+    console = Console(highlight=False)
+
+    def started(url: str) -> None:
+        console.print(f"\n  Open [bold]{url}/demo/[/bold] to see two people edit one document.")
+        console.print("  Open the address it then has in a second window, or on a second device, to join them.")
+        console.print("  Ctrl-C stops the server; what was typed is kept.\n")
+
+    run(settings, started)

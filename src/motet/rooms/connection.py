@@ -68,8 +68,8 @@ class Connection:
         self.wire.ping()
 
         def judge() -> None:
-            if self._heard < asked and not self.over:
-                seat.served.unanswered(seat)
+            if not self.over:
+                seat.served.challenge_over(seat, answered=self._heard >= asked)
 
         asyncio.get_running_loop().call_later(CHALLENGE, judge)
 
@@ -95,10 +95,6 @@ class Connection:
         for seat in list(self.seats.values()):
             seat.served.leave(seat, clean)
         self.seats.clear()
-
-    def is_idle(self) -> bool:
-        """Nothing is on its way that a reconnect would cost."""
-        return not any(seat.member.behind_since or seat.member.owed for seat in self.seats.values())
 
     def hang_up(self, error: MotetError) -> None:
         """Closes the socket with the error's code and message."""

@@ -17,6 +17,8 @@ class Out(Enum):
     SYNC_STEP_1 = auto()
     SYNC_STEP_2 = auto()
     AWARENESS = auto()
+    QUERY_AWARENESS = auto()
+    """Asks a client to say its own state again."""
     SAVED = auto()
     """SyncStatus(true): everything in one Update or SyncStep2 of the member is on disk, or added nothing."""
     NOT_SAVED = auto()

@@ -13,12 +13,13 @@ from itertools import count
 import structlog
 
 from motet.config import Settings
-from motet.crdt import SLOW, Replica
-from motet.errors import MalformedUpdate, MotetError, Restarting, StoreCorrupt
+from motet.crdt import Replica
+from motet.errors import MotetError, Restarting
 from motet.ids import MemberId, RoomName, Seq
 from motet.observability import Counts, Gauges, Health
 from motet.persistence import Journal, Kind, Row, Store, StoredRoom
 from motet.presence import Roster
+from motet.rooms.loading import loading
 from motet.rooms.room import Room, RoomLimits
 from motet.rooms.served import Served
 
@@ -26,9 +27,6 @@ log = structlog.get_logger("motet.rooms")
 
 Seeds = Callable[[RoomName], bytes | None]
 """What a new room begins with: a Yjs update, or None."""
-
-ROWS_PER_STEP = 200
-"""Log rows that a loading room takes before the loop may do something else; about 1 ms."""
 
 
 class Hub:
@@ -142,25 +140,17 @@ class Hub:
         return await self.store.load(name)
 
     async def replica_of(self, stored: StoredRoom | None) -> Replica:
-        """The replica of what is stored, built in steps. Raises StoreCorrupt."""
+        """The replica of what is stored, built in steps between which other rooms go on. Raises StoreCorrupt."""
         if stored is None:
             return Replica()
-        try:
-            snapshot = stored.snapshot
-            replica = Replica.open(snapshot.data, snapshot.sidecar) if snapshot is not None else Replica()
-            for n, row in enumerate(stored.tail, 1):
-                if len(row.data) > SLOW:
-                    for _ in replica.take_slowly(row.data, 0):
-                        await asyncio.sleep(0)
-                else:
-                    replica.take(row.data, 0)
-                if n % ROWS_PER_STEP == 0:
-                    replica.news()
-                    await asyncio.sleep(0)
-        except MalformedUpdate as e:
-            raise StoreCorrupt(f"what is stored does not load: {e}") from e
-        replica.news()
-        return replica
+        steps = loading(stored)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                replica: Replica = done.value
+                return replica
+            await asyncio.sleep(0)
 
     def let_go(self, served: Served) -> None:
         """The room leaves memory."""
@@ -179,6 +169,6 @@ class Hub:
             rooms_loaded=len(rooms),
             members=sum(len(s.seats) for s in rooms),
             loaded_bytes=sum(s.room.replica.size for s in rooms),
-            journal_bytes=self.journal.waiting_bytes,
+            journal_bytes=self.journal.statistics().waiting_bytes,
             read_only=int(self.read_only),
         )

@@ -1,21 +1,25 @@
-"""The keeper: what happens to open rooms over time: snapshots, rooms that leave memory, a store that fails and is back."""
+"""The keeper: what time does to open rooms: snapshots, rooms that leave memory, a store that fails and is back."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 import structlog
 
 from motet.errors import MotetError, StoreCorrupt, Unavailable
-from motet.persistence import Snapshot
+from motet.persistence import is_low
 from motet.rooms.hub import Hub
+from motet.rooms.loading import snapshot_of
 from motet.rooms.served import Served
 
 log = structlog.get_logger("motet.rooms")
 
 SWEEP = 1.0
 """Seconds between sweeps over the open rooms."""
+
+HISTORY = 3600.0
+"""Seconds between the sweeps that drop log rows past their retention."""
 
 RETRY = 30.0
 """Seconds before a snapshot that failed is tried again."""
@@ -34,6 +38,7 @@ class Keeper:
         self._recovering: asyncio.Task[None] | None = None
         self._compacting: asyncio.Task[None] | None = None
         self._retry_at: dict[str, float] = {}
+        self._history_at = hub.now()
         hub.on_store_failure = self._store_failed
 
     def start(self) -> None:
@@ -58,6 +63,7 @@ class Keeper:
                 loaded += served.room.replica.size
             self._evict(loaded)
             self._compact_next()
+            self._drop_history()
 
     # ---- memory
 
@@ -100,9 +106,26 @@ class Keeper:
                 return
 
     def _compact(self, served: Served) -> None:
+        self._start(self._write_snapshot(served))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
         """One at a time: what is due is still due at the next sweep."""
         if self._compacting is None or self._compacting.done():
-            self._compacting = asyncio.create_task(self._write_snapshot(served))
+            self._compacting = asyncio.create_task(work)
+        else:
+            work.close()
+
+    def _drop_history(self) -> None:
+        days = self._hub.settings.retention_days
+        if days and self._hub.now() >= self._history_at and not self._hub.read_only:
+            self._history_at = self._hub.now() + HISTORY
+            self._start(self._sweep_history(self._hub.wall_clock() - int(days * 86_400_000)))
+
+    async def _sweep_history(self, before: int) -> None:
+        try:
+            await self._hub.store.sweep(before)
+        except MotetError as e:
+            log.warning("history_sweep_failed", reason=str(e))
 
     async def _write_snapshot(self, served: Served) -> None:
         try:
@@ -124,26 +147,26 @@ class Keeper:
         # One step: the replica holds every row up to the head, and perhaps rows that are on their way; taking those
         # again at a load changes nothing.
         rows, size = served.log_rows, served.log_bytes
-        data, sidecar, head = replica.encode(), replica.sidecar(), served.head
-        at = self._hub.wall_clock()
-        keep = self._hub.settings.retention_days > 0
-        await self._hub.store.compact(served.name, Snapshot(head, data, sidecar, at), keep)
+        snapshot = snapshot_of(replica, served.head, self._hub.wall_clock())
+        await self._hub.store.compact(served.name, snapshot, keep_rows=self._hub.settings.retention_days > 0)
         served.log_rows -= rows
         served.log_bytes -= size
-        served.snapshot_bytes = len(data)
+        served.snapshot_bytes = len(snapshot.data)
         self._hub.counts.snapshots += 1
 
     # ---- a store that fails
 
     def _check_disk(self) -> None:
         hub = self._hub
+        mark = hub.settings.low_disk_bytes
         try:
             free = self._free_bytes()
-        except OSError as e:
-            hub.health.degrade("disk", f"free space cannot be read: {e}")
+        except Unavailable as e:
+            hub.health.degrade("disk", str(e))
+            self._go_read_only("the disk cannot be asked")
             return
-        if free < hub.settings.low_disk_bytes:
-            hub.health.degrade("disk", f"{free} bytes are free, under low_disk_bytes = {hub.settings.low_disk_bytes}")
+        if is_low(free, mark, "disk" in hub.health.reasons):
+            hub.health.degrade("disk", f"{free} bytes are free, under low_disk_bytes = {mark}")
             self._go_read_only("low disk")
         else:
             hub.health.recover("disk")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from motet.crdt import DROPPED, SLOW, Replica
 from motet.errors import Forbidden, MalformedUpdate, MotetError, OverQuota, ProtocolViolation, TryLater
 from motet.ids import MemberId
-from motet.presence import Roster
+from motet.presence import EMPTY, Roster
 from motet.rooms.catchup import CatchUp
 from motet.rooms.effects import (
     NOTHING,
@@ -35,14 +35,11 @@ from motet.sync import Awareness, BroadcastStateless, Message, QueryAwareness, S
 NO_CHANGE = b"\0\0"
 """The update without structs and deletes."""
 
-NO_PRESENCE = b"\0"
-"""The awareness update about nobody: the least message that keeps a client from hanging up."""
-
 KEEP_ALIVE = 15.0
 """Seconds; clients hang up after 30 s without a message of the application [R7]."""
 
 PARKED = 5.0
-"""Seconds that an update may wait for what it refers to until its author is asked, and again until that must go [R5]."""
+"""Seconds that an update may wait for what it refers to until its author is asked, and again until that goes [R5]."""
 
 
 MAX_QUESTIONS = 100
@@ -93,6 +90,7 @@ class Room:
         if len(self.members) >= self.limits.max_members:
             raise TryLater(f"the room is full (max_members_per_room = {self.limits.max_members})")
         self.members[member.id] = member
+        self.roster.audience = len(self.members)
         if member.user:
             self._users[member.id] = member.user
         effects: list[Effect] = []
@@ -114,6 +112,7 @@ class Room:
         """The member is gone; what it sent and was not yet acknowledged stays."""
         if self.members.pop(member.id, None) is not None:
             self.roster.leave(member.id, now, clean)
+            self.roster.audience = len(self.members)
 
     # ---- what members send
 
@@ -128,7 +127,7 @@ class Room:
         if isinstance(message, Awareness):
             return self._awareness(member, message.data, now)
         if isinstance(message, QueryAwareness):
-            return [Send(member, Out.AWARENESS, self.roster.full() or NO_PRESENCE)]
+            return [Send(member, Out.AWARENESS, self.roster.full() or EMPTY)]
         if isinstance(message, BroadcastStateless):
             return [Broadcast(Out.STATELESS, message.payload.encode(), None)]
         return NOTHING
@@ -367,23 +366,29 @@ class Room:
             return NOTHING
         effects = self.catch_up.go_on(member, now)
         if not member.behind:
-            effects.append(Send(member, Out.AWARENESS, self.roster.full() or NO_PRESENCE))
+            effects.append(Send(member, Out.AWARENESS, self.roster.full() or EMPTY))
         return effects
 
     def presence(self, now: float) -> Effects:
-        """The presence tick: what changed since the last, as one frame."""
+        """The presence tick: what changed since the last, as one frame; and who must raise its clock to be seen."""
+        effects: list[Effect] = []
         data = self.roster.flush(now)
-        if data is None:
-            return NOTHING
-        self._spoke = now
-        return [Broadcast(Out.AWARENESS, data, None)]
+        if data is not None:
+            self._spoke = now
+            effects.append(Broadcast(Out.AWARENESS, data, None))
+        for provocation in self.roster.provoke():
+            member = self.members.get(MemberId(provocation.member))
+            if member is not None:
+                effects.append(Send(member, Out.AWARENESS, provocation.data))
+                effects.append(Send(member, Out.QUERY_AWARENESS, b""))
+        return effects
 
     def wake(self, now: float) -> Effects:
         """What time alone brings; to be called about once a second."""
         effects: list[Effect] = []
         if self.members and now - self._spoke >= KEEP_ALIVE:
             self._spoke = now
-            effects.append(Broadcast(Out.AWARENESS, NO_PRESENCE, None))
+            effects.append(Broadcast(Out.AWARENESS, EMPTY, None))
         for member in self.members.values():
             if member.parked:
                 effects += self._still_parked(member, now)

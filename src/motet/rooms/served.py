@@ -28,6 +28,7 @@ ENCODERS: dict[Out, Encoder] = {
     Out.SYNC_STEP_1: lambda dialect, document, data: dialect.sync_step1(document, data),
     Out.SYNC_STEP_2: lambda dialect, document, data: dialect.sync_step2(document, data),
     Out.AWARENESS: lambda dialect, document, data: dialect.awareness(document, data),
+    Out.QUERY_AWARENESS: lambda dialect, document, data: dialect.query_awareness(document),
     Out.SAVED: lambda dialect, document, data: dialect.sync_status(document, True),
     Out.NOT_SAVED: lambda dialect, document, data: dialect.sync_status(document, False),
     Out.DENIED: lambda dialect, document, data: dialect.denied(document, data.decode()),
@@ -43,7 +44,7 @@ class Owner(Protocol):
         ...
 
     def challenged(self, seat: Seat) -> None:
-        """Ping the socket; `Served.unanswered` is to be called when it stays silent."""
+        """Ping the socket; `Served.challenge_over` is to be called when it is known whether it answers."""
         ...
 
 
@@ -177,9 +178,13 @@ class Served:
         """The seat's write buffer is low again."""
         self.perform(self.room.drained(seat.member, self.host.now()))
 
-    def unanswered(self, seat: Seat) -> None:
-        """A challenged seat stayed silent: whoever claimed its entry has it now."""
-        self.room.roster.unanswered(seat.member.id, self.host.now())
+    def challenge_over(self, seat: Seat, answered: bool) -> None:
+        """A challenged seat keeps its entries if it answered; else whoever claimed them has them now."""
+        roster = self.room.roster
+        if answered:
+            roster.answered(seat.member.id)
+        else:
+            roster.unanswered(seat.member.id, self.host.now())
         self.arm_presence()
 
     # ---- time

@@ -1,0 +1,35 @@
+"""`motet rooms`: what a data directory holds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+
+import typer
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+
+from motet.cli.options import Data, data_directory
+from motet.persistence import SqliteReader
+
+
+def rooms(data: Data = None, prefix: str = typer.Option("", help="only rooms whose names begin so")) -> None:
+    """List the rooms: name, size, head seq, age of the snapshot. The server may be running."""
+    asyncio.run(_rooms(SqliteReader(data_directory(data)), prefix))
+
+
+async def _rooms(store: SqliteReader, prefix: str) -> None:
+    table = Table("room", "size", "head seq", "snapshot age", box=None, header_style="bold")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    now = time.time_ns() // 1_000_000
+    try:
+        async for room in store.rooms(prefix):
+            age = "-" if room.snapshot_at is None else str(timedelta(seconds=(now - room.snapshot_at) // 1000))
+            table.add_row(room.name, decimal(room.size), str(room.head), age)
+    finally:
+        await store.close()
+    console = Console()
+    console.print(table if table.row_count else "no rooms")

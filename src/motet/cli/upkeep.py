@@ -1,0 +1,123 @@
+"""`motet verify`, `compact`, `backup`, `restore`: keeping a data directory sound."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from motet.cli.options import Data, data_directory
+from motet.config import load as load_settings
+from motet.errors import ConfigError, MotetError
+from motet.ids import RoomName
+from motet.persistence import RoomInfo, SqliteReader, SqliteStore, StoreReader
+from motet.persistence import backup as back_up
+from motet.persistence import restore as put_back
+from motet.rooms.loading import load, snapshot_of
+
+
+def progress() -> Progress:
+    """A bar with a count, on standard error."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True))
+
+
+async def listed(store: StoreReader, names: list[str] | None = None) -> list[RoomInfo]:
+    """The rooms of these names, or all. Raises ConfigError for a name that there is not."""
+    found = [info async for info in store.rooms()]
+    if not names:
+        return found
+    missing = set(names) - {info.name for info in found}
+    if missing:
+        raise ConfigError(f"no such room: {', '.join(sorted(missing))}")
+    return [info for info in found if info.name in names]
+
+
+def verify(data: Data = None) -> None:
+    """Read every room: checksums, no gaps, loads. Exit code 1 and the list of bad rooms if any is. The server may run."""
+    bad = asyncio.run(_verify(SqliteReader(data_directory(data))))
+    console = Console(highlight=False)
+    for name, problem in bad:
+        console.print(f"[red]{name}[/red]: {problem}")
+    if bad:
+        raise typer.Exit(1)
+    console.print("all rooms are sound")
+
+
+async def _verify(store: SqliteReader) -> list[tuple[str, str]]:
+    try:
+        bad = [("(database)", problem) for problem in await store.integrity()]
+        with progress() as bar:
+            for info in bar.track(await listed(store), description="verifying"):
+                bad += [(info.name, problem) for problem in await _problems(store, info.name)]
+        return bad
+    finally:
+        await store.close()
+
+
+async def _problems(store: SqliteReader, name: RoomName) -> list[str]:
+    problems = await store.verify(name)
+    if problems:
+        return problems
+    try:
+        stored = await store.load(name)
+        if stored is not None:
+            load(stored)
+    except MotetError as e:
+        return [str(e)]
+    return []
+
+
+def compact(
+    rooms: Annotated[list[str] | None, typer.Argument(help="rooms to compact; all when none is named")] = None,
+    data: Data = None,
+) -> None:
+    """Drop deleted content and fold each room's log into a snapshot. The server must be stopped: it does this itself."""
+    settings = load_settings({"data": data})
+    before, after = asyncio.run(_compact(SqliteStore(settings.data), rooms, settings.retention_days > 0))
+    Console(highlight=False).print(f"{decimal(before)} before, {decimal(after)} after")
+
+
+async def _compact(store: SqliteStore, names: list[str] | None, keep_rows: bool) -> tuple[int, int]:
+    try:
+        before = (await store.statistics()).size
+        with progress() as bar:
+            for info in bar.track(await listed(store, names), description="compacting"):
+                stored = await store.load(info.name)
+                if stored is None:
+                    continue
+                replica = load(stored)
+                for _ in replica.compact():
+                    pass
+                await store.compact(info.name, snapshot_of(replica, stored.head, time.time_ns() // 1_000_000), keep_rows)
+        return before, (await store.statistics()).size
+    finally:
+        await store.close()
+
+
+def backup(
+    target: Annotated[Path, typer.Argument(help="directory to make; it must not hold a backup yet")], data: Data = None
+) -> None:
+    """Copy the data to a directory, whole and checked. The server may be running."""
+    problems = back_up(data_directory(data), target)
+    console = Console(highlight=False)
+    console.print(f"backed up to {target}")
+    for problem in problems:
+        console.print(f"[red]{problem}[/red]")
+    if problems:
+        raise typer.Exit(1)
+
+
+def restore(
+    source: Annotated[Path, typer.Argument(help="a directory that `motet backup` made")], data: Data = None
+) -> None:
+    """Put a backup where there are no data. The server must be stopped."""
+    directory = data_directory(data)
+    put_back(source, directory)
+    Console(highlight=False).print(f"restored to {directory}")
