@@ -30,7 +30,7 @@ class RawClient:
         self.counts: Counter[tuple[int, int]] = Counter()
         """Messages by (type, kind)."""
         self.saved = 0
-        """SyncStatus true, so far."""
+        """SyncStatus true, so far; `synced` sets it to 0, so that it counts the edits after that."""
         self.refused = 0
         """SyncStatus false, so far."""
         self.awareness: dict[int, wire.AwarenessEntry] = {}
@@ -113,11 +113,11 @@ class RawClient:
         await self.send(wire.awareness(self.document, wire.awareness_update(*entries)))
 
     async def synced(self) -> RawClient:
-        """Waits for the first sync step 2, and returns itself."""
-        await eventually(
-            lambda: self.counts[wire.SYNC, wire.STEP2] + self.counts[wire.SYNC_REPLY, wire.STEP2],
-            "the first sync step 2",
-        )
+        """Waits for the first sync step 2 and, in the hocuspocus dialect, for its own status; returns itself."""
+        await eventually(lambda: self.counts[wire.SYNC, wire.STEP2], "the first sync step 2")
+        if self.document is not None:
+            await eventually(lambda: self.saved, "the status of the sync step 2")
+            self.saved = 0
         return self
 
     def of(self, type_: int, kind: int = 0) -> list[wire.Message]:
@@ -135,6 +135,11 @@ class RawClient:
         """Code and reason with which the server closed; None while it is open; 1006 when it ended without a word."""
         code = self.connection.close_code
         return None if code is None else (code, self.connection.close_reason or "")
+
+    @property
+    def has_ended(self) -> bool:
+        """The connection is over and everything that came was read."""
+        return self._reader is not None and self._reader.done()
 
     async def ended(self) -> tuple[int, str]:
         """Waits for the server to close; code and reason."""

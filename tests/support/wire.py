@@ -145,6 +145,7 @@ class Typist:
         self.client = client
         self.clock = 0
         self._root = root
+        self._typed: list[str] = []
 
     def type(self, text: str) -> bytes:
         """The update that inserts `text` (BMP only, so that its length in UTF-16 is len)."""
@@ -155,4 +156,10 @@ class Typist:
             struct = b"\x84" + varint(self.client) + varint(self.clock - 1) + content  # origin: its own last character
         update = b"\x01\x01" + varint(self.client) + varint(self.clock) + struct + b"\x00"
         self.clock += len(text)
+        self._typed.append(text)
         return update
+
+    def everything(self) -> bytes:
+        """All that it typed, as one update: its answer to a sync step 1."""
+        whole = Typist(self.client, self._root)
+        return whole.type("".join(self._typed)) if self._typed else EMPTY_UPDATE

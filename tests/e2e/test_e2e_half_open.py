@@ -1,0 +1,68 @@
+"""Sockets whose other end is gone without a word."""
+
+from __future__ import annotations
+
+import pytest
+
+from conftest import StartMotet
+from support.node import KINDS, NodeClients
+from support.people import join, see_each_other
+from support.proxy import Proxy
+from support.server import MotetServer
+from support.sockets import RawClient
+from support.waiting import eventually
+from support.wire import AwarenessEntry
+
+
+def is_present(watcher: RawClient, client: int) -> bool:
+    """Whether the client id has a state, as far as the watcher was told."""
+    entry = watcher.awareness.get(client)
+    return entry is not None and entry.state is not None
+
+
+@pytest.mark.parametrize("dialect", ["yjs", "hocuspocus"])
+async def test_a_half_open_socket_is_found_and_its_cursor_goes(start_motet: StartMotet, dialect: str) -> None:
+    """[G3] A ping after silence, and the end after more of it; nobody else is disturbed."""
+    server = start_motet({"MOTET_PING_SECONDS": "1", "MOTET_PONG_SECONDS": "1"})
+    watcher = await RawClient.yjs(server.ws_url, "half-open", apply=False)
+    open_client = RawClient.yjs if dialect == "yjs" else RawClient.hocuspocus
+    async with Proxy(server.port) as proxy:
+        silent = await open_client(proxy.ws_url, "half-open", apply=False)
+        await silent.synced()
+        await silent.set_awareness(AwarenessEntry(7, 1, {"name": "silent"}))
+        await eventually(lambda: is_present(watcher, 7), "its cursor is seen")
+        proxy.freeze()
+        await eventually(lambda: not is_present(watcher, 7), "its cursor is gone")
+    assert watcher.closed is None
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_client_that_comes_back_takes_its_entry_over_from_its_half_open_socket(
+    shared_server: MotetServer, node_clients: NodeClients, room: str, kind: str
+) -> None:
+    """[A5] Its client id stays the same, and the dead socket owns the entry until it does not answer a ping."""
+    watcher = await join(node_clients, "y-websocket-3", shared_server.ws_url, room)
+    async with Proxy(shared_server.port) as proxy:
+        client = await node_clients.create(kind, proxy.ws_url, room)
+        await client.synced()
+        await client.set_awareness({"name": client.name})
+        await see_each_other([watcher, client])
+        proxy.freeze()
+        await client.cut()
+        await client.wait_until(lambda r: len(r.attempts) > 1 and r.synced, "back")
+        client.name = f"{kind}, back"
+        await client.set_awareness({"name": client.name})
+        await see_each_other([watcher, client])
+
+
+async def test_a_socket_that_broke_keeps_its_cursor_for_a_short_grace_only(
+    shared_server: MotetServer, room: str
+) -> None:
+    """[A4] Abnormal ends have a grace, and then the cursor goes."""
+    watcher = await RawClient.yjs(shared_server.ws_url, room, apply=False)
+    broken = await RawClient.yjs(shared_server.ws_url, room, apply=False)
+    await broken.set_awareness(AwarenessEntry(8, 1, {"name": "broken"}))
+    await eventually(lambda: is_present(watcher, 8), "its cursor is seen")
+    broken.abort()
+    await eventually(lambda: not is_present(watcher, 8), "its cursor is gone")

@@ -1,0 +1,104 @@
+"""A member that does not read costs a bounded amount of memory, and gets everything when it reads again."""
+
+from __future__ import annotations
+
+import pytest
+from pycrdt import Doc, Map
+
+from conftest import StartMotet
+from support.server import MotetServer
+from support.sockets import RawClient
+from support.waiting import eventually
+
+MIB = 1 << 20
+VALUE = 64 * 1024
+"""Bytes of each value that is written over the last one."""
+GROWTH = 40 * MIB
+"""Bytes that the server's resident memory may grow by, however much passes the member by."""
+
+
+class Overwriter:
+    """Sets one key of the map "board" again and again, to a large value: updates pass, the document stays small."""
+
+    def __init__(self, client: RawClient) -> None:
+        self.client = client
+        self.sent = 0
+        self._updates: list[bytes] = []
+        self._doc: Doc[Map[str]] = Doc()
+        self._board: Map[str] = self._doc.get("board", type=Map)
+        self._doc.observe(lambda event: self._updates.append(event.update))
+
+    async def write(self, size: int) -> None:
+        """So many bytes, each update acknowledged at most eight updates later."""
+        for _ in range(size // VALUE):
+            self._board["note"] = f"{self.sent:08}" + "x" * (VALUE - 8)
+            for update in self._updates:
+                await self.client.update(update)
+            self._updates.clear()
+            self.sent += 1
+            await eventually(lambda: self.sent - self.client.saved <= 8, "the writes are acknowledged")
+
+
+def newest(client: RawClient) -> int:
+    """The number of the newest write that the client has seen."""
+    assert client.doc is not None
+    board: Map[str] = client.doc.get("board", type=Map)
+    return int(str(board["note"])[:8]) if "note" in board else -1
+
+
+async def overwrite_past(server: MotetServer, slow: RawClient, size: int) -> Overwriter:
+    """Writes so many bytes past `slow`; the server's memory is looked at all the way."""
+    writer = Overwriter(await (await RawClient.hocuspocus(server.ws_url, "board", apply=False)).synced())
+    await writer.write(MIB)
+    before = server.rss()
+    for written in range(0, size, 4 * MIB):
+        await writer.write(4 * MIB)
+        grown = server.rss() - before
+        assert grown <= GROWTH, f"{grown >> 20} MiB more after {written >> 20} MiB"
+    assert slow.closed is None
+    return writer
+
+
+async def catches_up(server: MotetServer, size: int) -> None:
+    """Of two members one does not read for a while."""
+    quick = await RawClient.yjs(server.ws_url, "board")
+    slow = await RawClient.yjs(server.ws_url, "board", read=False)
+    writer = await overwrite_past(server, slow, size)
+    await eventually(lambda: newest(quick) == writer.sent - 1, "the quick one has the newest write")
+    slow.read()
+    await eventually(lambda: newest(slow) == writer.sent - 1, "the slow one catches up")
+    assert slow.closed is None
+    await writer.write(MIB)
+    await eventually(lambda: newest(slow) == writer.sent - 1, "and follows again")
+    assert slow.state() == quick.state()
+
+
+async def test_a_slow_reader_costs_a_bounded_amount_and_catches_up(start_motet: StartMotet) -> None:
+    """[R9] Past the mark it gets no document frames; when it has drained, what it lacks in chunks."""
+    await catches_up(start_motet(), 60 * MIB)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+async def test_200_mb_pass_a_slow_reader(start_motet: StartMotet) -> None:
+    """[R9] Hocuspocus 4.7 grows by 356 MB here, y-websocket by 404."""
+    await catches_up(start_motet(), 200 * MIB)
+
+
+async def test_a_member_that_takes_nothing_for_too_long_is_closed_with_1013(start_motet: StartMotet) -> None:
+    """[R9] Try again later: it gets everything at its next join."""
+    server = start_motet({"MOTET_BEHIND_SECONDS": "2"})
+    slow = await RawClient.yjs(server.ws_url, "board", read=False)
+    await overwrite_past(server, slow, 24 * MIB)
+    watcher = await RawClient.yjs(server.ws_url, "board", apply=False)
+    await eventually(lambda: "too slow" in server.log() or watcher.closed or members(server) == 2, "it is dismissed")
+    slow.read()
+    code, reason = await slow.ended()
+    assert (code, "behind_seconds" in reason) == (1013, True)
+    assert watcher.closed is None
+
+
+def members(server: MotetServer) -> int:
+    """Members of all rooms, by /metrics."""
+    lines = server.get("/metrics")[1].splitlines()
+    return next(int(float(line.split()[1])) for line in lines if line.startswith("motet_members "))
