@@ -21,7 +21,7 @@ async def test_a_join_storm_gets_the_whole_document_while_another_room_is_edited
     """[R10] Everybody has everything, edits made meanwhile too; others are served between."""
     author = await (await RawClient.hocuspocus(shared_server.ws_url, room, apply=False)).synced()
     typist = Typist(client=9)
-    for n in range(PIECES):
+    for _ in range(PIECES):
         await author.update(typist.type(PIECE))
     await eventually(lambda: author.saved == PIECES, "the document is saved")
     other = await (await RawClient.hocuspocus(shared_server.ws_url, f"{room}/other", apply=False)).synced()

@@ -38,7 +38,7 @@ async def everybody(cls: type[RawClient], server: MotetServer, room: str) -> lis
 
 
 async def test_echoes_do_not_multiply(shared_server: MotetServer, room: str) -> None:
-    """[A2] With clients that send back what they receive, frames grow with changes times members, not with its square."""
+    """[A2] With clients that send back what they receive, frames grow with the members, not with their square."""
     clients = await everybody(Echoing, shared_server, room)
     await asyncio.sleep(1)  # the last echoes of the beginning
     before = sum(client.counts[wire.AWARENESS, 0] for client in clients)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pycrdt import Doc, Map
 
@@ -24,7 +26,7 @@ class Overwriter:
         self.client = client
         self.sent = 0
         self._updates: list[bytes] = []
-        self._doc: Doc[Map[str]] = Doc()
+        self._doc: Doc[Any] = Doc()
         self._board: Map[str] = self._doc.get("board", type=Map)
         self._doc.observe(lambda event: self._updates.append(event.update))
 
