@@ -27,7 +27,8 @@ class Overwriter:
         self.sent = 0
         self._updates: list[bytes] = []
         self._doc: Doc[Any] = Doc()
-        self._board: Map[str] = self._doc.get("board", type=Map)
+        self._board: Map[str] = Map()
+        self._doc["board"] = self._board
         self._doc.observe(lambda event: self._updates.append(event.update))
 
     async def write(self, size: int) -> None:
