@@ -2,7 +2,7 @@
 import type * as Y from "yjs";
 import { h, icon } from "./dom";
 import { NoteView, type Surface } from "./note";
-import { addNote, BOARD, NOTE, NOTE_COLORS, onBoard, topOf } from "./notes";
+import { addNote, BOARD, freePlace, NOTE, NOTE_COLORS, onBoard, topOf } from "./notes";
 import { peersOf } from "./people";
 import { Pointers } from "./pointers";
 import type { Session } from "./session";
@@ -14,7 +14,7 @@ export class Board implements Surface {
   readonly element: HTMLElement;
   private readonly stage = h("div", { class: "stage" });
   private readonly space: HTMLElement;
-  private readonly empty = h("p", { class: "board-empty" }, "An empty board. Double-click to put a note on it.");
+  private readonly empty = h("p", { class: "board-empty" }, "An empty board. Put a note on it.");
   private readonly notes = new Map<string, NoteView>();
   private readonly pointers: Pointers;
   private currentScale = 1;
@@ -73,15 +73,14 @@ export class Board implements Surface {
     };
   }
 
-  /** Puts a note in the middle of what is seen, each a little off the last, so that none hides another. */
+  /** Puts a note near the middle of what is seen, where it hides no other. */
   private addInView(): void {
     const seen = this.element.getBoundingClientRect();
     const box = this.space.getBoundingClientRect();
-    const shift = (this.notes.size % 5) * 22 - 44;
-    this.add(
-      (seen.left + seen.width / 2 - box.left) / this.currentScale - NOTE.width / 2 + shift,
-      (seen.top + seen.height / 2 - box.top) / this.currentScale - NOTE.height / 2 + shift,
-    );
+    const x = (seen.left + seen.width / 2 - box.left) / this.currentScale - NOTE.width / 2;
+    const y = (seen.top + seen.height / 2 - box.top) / this.currentScale - NOTE.height / 2;
+    const place = freePlace(this.session.notes, x, y);
+    this.add(place.x, place.y);
   }
 
   private add(x: number, y: number): void {

@@ -62,7 +62,10 @@ class Carets {
     const moved = update.transactions.some((transaction) => transaction.annotation(peersMoved));
     // An unfocused editor keeps its last caret: the person still is at that place.
     if (update.view.hasFocus && (update.selectionSet || update.docChanged || update.focusChanged)) this.publish(update);
-    if (moved || update.docChanged) this.decorations = this.draw();
+    if (moved || update.docChanged) {
+      this.decorations = this.draw();
+      update.view.requestMeasure({ key: this, read: labelsOutside, write: flip });
+    }
   }
 
   private publish(update: ViewUpdate): void {
@@ -113,6 +116,17 @@ class Carets {
     const absolute = Y.createAbsolutePositionFromRelativePosition(Y.createRelativePositionFromJSON(position), doc);
     return absolute?.type === text ? Math.min(absolute.index, this.view.state.doc.length) : null;
   }
+}
+
+/** The labels that the right edge of the editor would cut. */
+function labelsOutside(view: EditorView): Element[] {
+  const edge = view.scrollDOM.getBoundingClientRect().right;
+  const labels = [...view.contentDOM.querySelectorAll(".caret-label:not(.flip)")];
+  return labels.filter((label) => label.getBoundingClientRect().right > edge);
+}
+
+function flip(labels: Element[]): void {
+  for (const label of labels) label.classList.add("flip");
 }
 
 export function carets(session: Session): Extension {

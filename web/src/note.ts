@@ -19,7 +19,7 @@ export interface Surface {
 const DRAG_INTERVAL = 40;
 const CLICK_SLOP = 4;
 const STEP = 8;
-const LONG_TEXT = 70;
+const LONG_TEXT = 56;
 
 export class NoteView {
   readonly element: HTMLElement;

@@ -8,6 +8,8 @@ export type NoteColor = (typeof NOTE_COLORS)[number];
 export const BOARD = { width: 800, height: 460 } as const;
 export const NOTE = { width: 164, height: 124 } as const;
 
+const SEARCH_STEP = 44;
+
 export type NoteMap = Y.Map<unknown>;
 
 /** `x` and `y` are the top left corner in board units; a greater `z` lies on top. */
@@ -53,6 +55,17 @@ export function onBoard(x: number, y: number): { x: number; y: number } {
     x: Math.round(Math.min(Math.max(x, 0), BOARD.width - NOTE.width)),
     y: Math.round(Math.min(Math.max(y, 0), BOARD.height - NOTE.height)),
   };
+}
+
+/** The place nearest to (x, y), on a coarse grid around it, that covers no other note; (x, y) when there is none. */
+export function freePlace(notes: Y.Map<NoteMap>, x: number, y: number): { x: number; y: number } {
+  const taken = [...notes.values()].map(readNote);
+  const isFree = (at: { x: number; y: number }) =>
+    taken.every((note) => Math.abs(note.x - at.x) >= NOTE.width || Math.abs(note.y - at.y) >= NOTE.height);
+  const offsets = [0, -1, 1, -2, 2, -3, 3, -4, 4].map((step) => step * SEARCH_STEP);
+  const places = offsets.flatMap((dy) => offsets.map((dx) => ({ dx, dy })));
+  places.sort((a, b) => Math.hypot(a.dx, a.dy) - Math.hypot(b.dx, b.dy));
+  return places.map(({ dx, dy }) => onBoard(x + dx, y + dy)).find(isFree) ?? onBoard(x, y);
 }
 
 function finite(value: unknown): number {

@@ -26,7 +26,9 @@ export class Pane {
   /** Called after the person changed their name, here or in another tab. */
   onRename: (identity: Identity) => void = () => {};
   private readonly chip = h("span", { class: "chip", role: "status" });
-  private readonly banner = h("p", { class: "banner", hidden: true });
+  private readonly message = h("span");
+  private readonly retry = h("button", { type: "button", class: "button", onclick: () => this.session.setOnline(true) }, "Try again");
+  private readonly banner = h("p", { class: "banner", hidden: true }, this.message, this.retry);
   private readonly toast = h("p", { class: "toast", role: "status" });
   private readonly face = h("span", { class: "face", "aria-hidden": "true" });
   private readonly name: HTMLInputElement;
@@ -45,7 +47,7 @@ export class Pane {
     this.board = new Board(session);
     const text = h("section", { class: "text", "aria-label": "Text" });
     this.element = h(
-      "main",
+      "section",
       { class: "pane", "aria-label": role },
       h("header", { class: "pane-head" },
         this.face, h("span", { class: "who" }, this.name, h("span", { class: "role" }, role)), this.chip,
@@ -111,16 +113,15 @@ export class Pane {
     this.offline.setAttribute("aria-checked", String(!online));
     this.chip.textContent = waiting > 0 && status.kind !== "live" ? `${label} · ${waiting}` : label;
     this.chip.title = status.kind === "refused" ? status.reason : explanation;
-    const urgent = status.kind === "refused";
-    if (urgent || status.kind === "reconnecting" || (status.kind === "connecting" && online)) {
-      const wait = urgent ? 0 : BANNER_AFTER;
-      this.bannerTimer ??= window.setTimeout(() => (this.banner.hidden = false), wait);
+    this.message.textContent = this.chip.title;
+    this.retry.hidden = status.kind !== "refused";
+    if (status.kind === "connecting" || status.kind === "reconnecting") {
+      this.bannerTimer ??= window.setTimeout(() => (this.banner.hidden = false), BANNER_AFTER);
     } else {
       clearTimeout(this.bannerTimer);
       this.bannerTimer = undefined;
-      this.banner.hidden = true;
+      this.banner.hidden = status.kind !== "refused";
     }
-    this.banner.textContent = this.chip.title;
   }
 
   private renderUndo(): void {

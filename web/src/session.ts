@@ -33,6 +33,8 @@ export class Session {
   });
   readonly provider: WebsocketProvider;
   readonly presence: Presence;
+  /** What the person asked for, whatever the network makes of it. */
+  online = true;
   status: Status = { kind: "connecting" };
   /** Edits made here since the connection was last in step. */
   waiting = 0;
@@ -52,7 +54,8 @@ export class Session {
     this.presence.introduce(identity);
     this.provider.on("status", ({ status }) => {
       if (status === "connected") this.presence.renew();
-      else if (this.status.kind !== "refused") this.move(this.reconnectingKind());
+      if (status === "disconnected") this.forgetClocks();
+      if (status !== "connected" && this.status.kind !== "refused") this.move(this.reconnectingKind());
     });
     this.provider.on("sync", (synced) => {
       if (synced) this.arrived();
@@ -65,19 +68,12 @@ export class Session {
     });
   }
 
-  /** What the person asked for, whatever the network makes of it. */
-  get online(): boolean {
-    return this.provider.shouldConnect;
-  }
-
+  /** Goes offline, or online; online once more is a new attempt after a refusal. */
   setOnline(online: boolean): void {
-    if (online) {
-      this.move(this.reconnectingKind());
-      this.provider.connect();
-    } else {
-      this.provider.disconnect();
-      this.move("offline");
-    }
+    this.online = online;
+    this.provider.disconnect();
+    if (online) this.provider.connect();
+    this.move(this.reconnectingKind());
   }
 
   /** Runs `edit` as one update, and as an edit that this person may undo. */
@@ -85,8 +81,17 @@ export class Session {
     this.doc.transact(edit, MINE);
   }
 
+  /**
+   * The provider removes everyone when the connection ends, but remembers their clocks, and would ignore those who
+   * did not move meanwhile until they renew (up to 15 s).
+   */
+  private forgetClocks(): void {
+    const { meta } = this.provider.awareness;
+    for (const client of meta.keys()) if (client !== this.doc.clientID) meta.delete(client);
+  }
+
   private reconnectingKind(): "connecting" | "reconnecting" | "offline" {
-    if (!this.provider.shouldConnect) return "offline";
+    if (!this.online) return "offline";
     return this.wasLive ? "reconnecting" : "connecting";
   }
 
