@@ -1,0 +1,33 @@
+"""CRDT ENGINE: Yjs documents, in two parts that meet only in bytes.
+
+`Replica` (pure; the hot path): takes updates from strangers, and gives news, diffs and snapshots. It knows structs, ids
+and deletes, and nothing of what they mean. `Document` (off the hot path): views and edits of the content, with pycrdt.
+
+May import motet.errors, motet.ids, motet.varint; `crdt/replica` nothing else: no clock, randomness or I/O.
+"""
+
+from motet.crdt.replica import (
+    DROPPED,
+    MAX_CLIENTS,
+    MAX_CLOCK,
+    MAX_DEPTH,
+    MAX_WAITING,
+    SLOW,
+    TAKEN,
+    News,
+    Replica,
+    read_state_vector,
+)
+
+__all__ = [
+    "DROPPED",
+    "MAX_CLIENTS",
+    "MAX_CLOCK",
+    "MAX_DEPTH",
+    "MAX_WAITING",
+    "SLOW",
+    "TAKEN",
+    "News",
+    "Replica",
+    "read_state_vector",
+]

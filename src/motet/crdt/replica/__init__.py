@@ -1,0 +1,21 @@
+"""The structural replica: the hot path's view of a Yjs document. Pure; see `Replica`."""
+
+from motet.crdt.replica.gate import MAX_WAITING
+from motet.crdt.replica.news import News
+from motet.crdt.replica.replica import Replica
+from motet.crdt.replica.scan import MAX_CLIENTS, MAX_CLOCK, MAX_DEPTH, read_state_vector
+from motet.crdt.replica.slow import SLOW
+from motet.crdt.replica.taker import DROPPED, TAKEN
+
+__all__ = [
+    "DROPPED",
+    "MAX_CLIENTS",
+    "MAX_CLOCK",
+    "MAX_DEPTH",
+    "MAX_WAITING",
+    "SLOW",
+    "TAKEN",
+    "News",
+    "Replica",
+    "read_state_vector",
+]

@@ -1,0 +1,162 @@
+"""A Yjs document as raw structs: state vector, diff and integrate, without a linked list and without native code."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from hashlib import sha256
+
+from motet.crdt.replica.catchup import CatchUp
+from motet.crdt.replica.compaction import Compaction
+from motet.crdt.replica.gate import Gate
+from motet.crdt.replica.lane import Lane
+from motet.crdt.replica.news import Ledger, News
+from motet.crdt.replica.scan import read_state_vector
+from motet.crdt.replica.sidecar import open_store, write_sidecar
+from motet.crdt.replica.slow import SlowTake
+from motet.crdt.replica.store import Store
+from motet.crdt.replica.taker import TAKEN, Taker
+from motet.varint import read, write
+
+
+class Replica:
+    """A Yjs document, structurally. Not thread-safe; every method is one step, every generator many."""
+
+    __slots__ = ("_gate", "_ledger", "_store", "_taker", "_typing")
+
+    def __init__(self) -> None:
+        self._start(Store())
+
+    def _start(self, store: Store) -> None:
+        self._store = store
+        self._gate = Gate()
+        self._ledger = Ledger()
+        self._taker = Taker(store, self._gate, self._ledger)
+        self._typing: Lane | None = None  # where the last typing went
+
+    @classmethod
+    def open(cls, encoded: bytes, sidecar: bytes) -> Replica:
+        """The replica that gave `encode()` and `sidecar()`: a read, not a scan.
+
+        Both are trusted to be what a replica wrote, and checked to fit: raises MalformedUpdate if they do not."""
+        self = cls.__new__(cls)
+        self._start(open_store(encoded, sidecar))
+        return self
+
+    @classmethod
+    def load(cls, encoded: bytes) -> Replica:
+        """A replica that holds an update, by scanning it (0.2 s a megabyte). Raises MalformedUpdate."""
+        self = cls()
+        for _ in SlowTake(self._taker, encoded, 0).steps():
+            pass
+        self._ledger.drain(self._store.lanes)
+        return self
+
+    # -- taking
+
+    def take(self, update: bytes, author: int) -> int:
+        """Takes in what is new, attributed to the author, for the next news().
+
+        TAKEN, DROPPED, or a ticket > 0: a part waits for what it lacks (a duplicate gets the same ticket).
+        Raises MalformedUpdate or IdConflict, with nothing changed."""
+        lane = self._typing
+        if lane is None or not update.startswith(lane.expected):
+            lane = self._typed_lane(update)
+        if lane is not None:
+            clock = lane.end
+            size = lane.type_update(update)
+            if size:
+                self._typing = lane
+                self._store.size += size
+                self._ledger.typed(author, lane.client, clock, update)
+                if self._gate.bytes:
+                    self._taker.wake([lane.client])
+                return TAKEN
+        return self._taker.take(update, author)
+
+    def _typed_lane(self, update: bytes) -> Lane | None:
+        """The lane whose last text the update seems to go on with."""
+        if update[:2] == b"\1\1" and len(update) > 12:
+            try:
+                lane = self._store.lanes.get(read(update, 2)[0])
+            except (IndexError, ValueError):
+                return None
+            if lane is not None and update.startswith(lane.expected):
+                return lane
+        return None
+
+    def take_slowly(self, update: bytes, author: int) -> Generator[None, None, int]:
+        """The same for a large update (more than SLOW bytes), in steps of about 2 ms.
+
+        Between the steps anything else may be called. The format is validated, and known ids are compared, before
+        anything changes; an IdConflict that only arises between the steps leaves what was integrated by then."""
+        return (yield from SlowTake(self._taker, update, author).steps())
+
+    def news(self) -> News | None:
+        """What was really new since the last call, and who delivered it; None if nothing was and no ticket ripened."""
+        return self._ledger.drain(self._store.lanes)
+
+    # -- giving
+
+    def state_vector(self) -> bytes:
+        """Every client's next clock, encoded; of what is integrated, never of what waits."""
+        return self._store.state_vector()
+
+    def diff(self, state_vector: bytes = b"\0") -> bytes:
+        """An update: the structs that a peer with this state vector lacks, and every delete. Raises MalformedUpdate."""
+        return self._store.diff(read_state_vector(state_vector))
+
+    def encode(self) -> bytes:
+        """All that is integrated, as one update."""
+        return self._store.diff({})
+
+    def lacks(self, state_vector: bytes) -> bool:
+        """Whether the peer with this state vector has structs that are not here. Raises MalformedUpdate."""
+        return any(clock > self._store.end(client) for client, clock in read_state_vector(state_vector).items())
+
+    def chunks(self, state_vector: bytes, limit: int = 1 << 20) -> Iterator[bytes]:
+        """The diff as updates of about `limit` bytes at most (one struct may exceed it), at least one, deletes last.
+
+        A Yjs reader that applies them in order never has pending structs. Each is made when it is asked for; nothing
+        that is here at the start is missed, whatever is taken in between. Raises MalformedUpdate."""
+        return CatchUp(self._store, read_state_vector(state_vector), limit).updates()
+
+    def sidecar(self) -> bytes:
+        """What `open` wants beside `encode()`."""
+        return write_sidecar(self._store)
+
+    def state_hash(self) -> str:
+        """SHA-256 of Yjs's encodeSnapshot: delete set and state vector, clients from the highest id down.
+
+        It equals a peer's only when both know every delete: implicit ones (losers of concurrent map sets, children of
+        deleted types) travel in full syncs only. A difference is a question, not an alarm."""
+        store = self._store
+        out = [write(len(store.dead))]
+        for client in sorted(store.dead, reverse=True):
+            out += [write(client), store.dead[client].encode()]
+        out.append(write(len(store.lanes)))
+        for client in sorted(store.lanes, reverse=True):
+            out += [write(client), write(store.lanes[client].end)]
+        return sha256(b"".join(out)).hexdigest()
+
+    # -- housekeeping
+
+    def compact(self) -> Generator[None, None, None]:
+        """Drops deleted content and squashes neighbours, in steps of about 2 ms; anything may be called in between.
+
+        Every id stays, with its origins and parent; only children of deleted types become GC."""
+        return Compaction(self._store).steps()
+
+    @property
+    def size(self) -> int:
+        """Bytes held: structs, deleted ranges, and what each client id takes by itself."""
+        return self._store.size
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes held for lack of what they refer to."""
+        return self._gate.bytes
+
+    @property
+    def garbage(self) -> int:
+        """About how many bytes of deleted content compact() would look at; 0 after it."""
+        return self._store.garbage

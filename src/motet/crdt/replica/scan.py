@@ -1,0 +1,359 @@
+"""Yjs's v1 update format: where each struct lies in the bytes, and what it refers to.
+
+Follows Yjs 13.6 (src/utils/encoding.js, src/structs/*.js, lib0/encoding). An update is a number of blocks, each
+`count client clock struct…`, then the delete set, for each client `client count (clock length)…`.
+
+Bounds: every loop turn reads at least one byte, so a count with nothing behind it ends at the last byte; nothing
+recurses (nested values are walked with a stack of at most MAX_DEPTH); every struct is read once.
+"""
+
+from __future__ import annotations
+
+import re
+from json import loads
+from typing import TYPE_CHECKING, Final
+
+from motet.errors import MalformedUpdate
+from motet.varint import read, write
+
+if TYPE_CHECKING:
+    from motet.crdt.replica.ranges import Ranges
+
+MAX_CLOCK: Final = 2**31
+"""Clocks stay below it: pycrdt wraps there, and no person types two thousand million characters."""
+MAX_CLIENTS: Final = 1 << 17
+"""Client ids in one update or document (a hundred editing sessions a day for three years)."""
+MAX_DEPTH: Final = 100
+"""How deep JSON and Any values may nest; readers recurse, and some of them overflow."""
+
+GC, DELETED, JSON, BINARY, STRING, EMBED, FORMAT, TYPE, ANY, DOC, SKIP = range(11)
+REF: Final = 31
+HAS_ORIGIN: Final = 128
+HAS_RIGHT: Final = 64
+HAS_SUB: Final = 32
+NO_PARENT: Final = HAS_ORIGIN | HAS_RIGHT  # with either, the parent is not written: it is that of the neighbour
+NONE: Final = -1
+_NAMED_TYPES = (3, 5)  # XmlElement and XmlHook carry a name
+_LAST_TYPE = 6
+
+Bytes = bytes | bytearray
+
+Struct = tuple[int, int, int, int, int, int, int, int, int, int]
+"""clock, length; start, stop (offsets); origin's client and clock; right origin's client and clock; content, chain.
+
+Without origin and right origin, the origin's place holds the parent's id if it is an id. NONE is "it has none".
+`content`, an offset, is 0 for GC and Skip. `chain` is the offset after the origin if that is the id just before, or 0."""
+
+Block = tuple[int, list[Struct]]
+Deletion = tuple[int, int, int]
+"""client, first clock, clock after the last."""
+
+
+class BigValue(Exception):
+    """A value too big for one step of a slow scan. `at` is where its content starts; the walk goes on from the rest."""
+
+    def __init__(self, content: int, at: int, stack: list[int]) -> None:
+        super().__init__()
+        self.content, self.at, self.stack = content, at, stack
+
+
+def skip_text(b: Bytes, at: int) -> int:
+    """The offset after a string. Raises ValueError unless it is UTF-8."""
+    size, at = read(b, at)
+    end = at + size
+    text = b[at:end]
+    if len(text) != size:
+        raise IndexError("short")
+    if not text.isascii():
+        text.decode()
+    return end
+
+
+def _skip_bytes(b: Bytes, at: int) -> int:
+    size, at = read(b, at)
+    if at + size > len(b):
+        raise IndexError("short")
+    return at + size
+
+
+def _skip_integer(b: Bytes, at: int) -> int:
+    first = at
+    while b[at] & 128:
+        at += 1
+    if at - first > 8:
+        raise ValueError("integer")
+    return at + 1
+
+
+_FIXED = {
+    127: 0,
+    126: 0,
+    124: 4,
+    123: 8,
+    122: 8,
+    121: 0,
+    120: 0,
+}  # undefined, null, float32, float64, bigint, false, true
+
+
+def skip_values(b: Bytes, at: int, stack: list[int], bound: int) -> int:
+    """Walks lib0 Any values. The stack has, per level, twice the number of values to come (+ 1 where they have keys).
+
+    Stops after the value that passes `bound`, with the stack telling what is left."""
+    while stack:
+        top = stack[-1]
+        if top < 2:
+            stack.pop()
+            continue
+        if at > bound:
+            return at
+        stack[-1] = top - 2
+        if top & 1:
+            at = skip_text(b, at)
+        tag = b[at]
+        at += 1
+        if tag == 119:
+            at = skip_text(b, at)
+        elif tag == 125:
+            at = _skip_integer(b, at)
+        elif tag in _FIXED:
+            at += _FIXED[tag]
+        elif tag == 118 or tag == 117:
+            if len(stack) > MAX_DEPTH:
+                raise ValueError("value nests too deep")
+            count, at = read(b, at)
+            stack.append(count << 1 | (tag == 118))
+        elif tag == 116:
+            at = _skip_bytes(b, at)
+        else:
+            raise ValueError("value")
+    return at
+
+
+_PLAIN_JSON = frozenset((b"true", b"null", b"false", b'""'))
+_JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _check_depth(text: bytes) -> None:
+    depth = 0
+    for c in _JSON_STRING.sub(b"", text):
+        if c == 0x5B or c == 0x7B:
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise ValueError("JSON nests too deep")
+        elif c == 0x5D or c == 0x7D:
+            depth -= 1
+
+
+def skip_json(b: Bytes, at: int) -> int:
+    """The offset after a JSON text. Embeds and formats hold such; one that does not parse poisons its readers."""
+    size, at = read(b, at)
+    text = bytes(b[at : at + size])
+    if len(text) != size:
+        raise IndexError("short")
+    if text not in _PLAIN_JSON:
+        if text.count(b"[") + text.count(b"{") > MAX_DEPTH:
+            _check_depth(text)
+        loads(text.decode(), parse_constant=_refuse_constant)
+    return at + size
+
+
+def utf16_length(text: Bytes) -> int:
+    """How many ids a string takes: its length in UTF-16 code units."""
+    return len(text.decode().encode("utf-16-le")) >> 1
+
+
+def skip_json_array(b: Bytes, at: int, count: int) -> int:
+    """The offset after a ContentJSON's texts, where `undefined` is allowed."""
+    for _ in range(count):
+        at = skip_text(b, at) if b[at : at + 10] == b"\x09undefined" else skip_json(b, at)
+    return at
+
+
+def _skip_rare(b: Bytes, at: int, ref: int) -> int:
+    """The offset after a content that takes one id."""
+    if ref == TYPE:
+        kind, at = read(b, at)
+        if kind > _LAST_TYPE:
+            raise ValueError("type")
+        return skip_text(b, at) if kind in _NAMED_TYPES else at
+    if ref == FORMAT:
+        return skip_json(b, skip_text(b, at))
+    if ref == EMBED:
+        return skip_json(b, at)
+    if ref == BINARY:
+        return _skip_bytes(b, at)
+    if ref == DOC:
+        return skip_values(b, skip_text(b, at), [2], len(b))
+    raise ValueError("content")
+
+
+_NO_ENDS: dict[int, int] = {}
+
+
+def scan_block(  # noqa: C901 (the one loop that every byte of every update passes: a call per field costs a third more)
+    b: Bytes, at: int, client: int, clock: int, count: int, ends: dict[int, int] = _NO_ENDS, budget: int = 1 << 62
+) -> tuple[list[Struct], int]:
+    """`count` structs of one client from an offset on, and the offset after them.
+
+    Raises IndexError or ValueError for anything that is no struct; BigValue for values of more than `budget` bytes
+    whose end is not in `ends` (offset of a content → offset after it)."""
+    me = write(client)
+    structs: list[Struct] = []
+    for _ in range(count):
+        start = at
+        info = b[at]
+        at += 1
+        ref = info & REF
+        oc = ok = rc = rk = NONE
+        content = chain = 0
+        if ref in (GC, SKIP):
+            length, at = read(b, at)
+        else:
+            if info & HAS_ORIGIN:
+                if b.startswith(me, at):
+                    oc = client
+                    ok, at = read(b, at + len(me))
+                else:
+                    oc, at = read(b, at)
+                    ok, at = read(b, at)
+                if oc == client and ok >= clock - 1:
+                    if ok >= clock:
+                        raise ValueError("refers to itself")
+                    chain = at
+            if info & HAS_RIGHT:
+                rc, at = read(b, at)
+                rk, at = read(b, at)
+                if rc == client and rk >= clock:
+                    raise ValueError("refers to itself")
+            elif not info & HAS_ORIGIN:
+                named, at = read(b, at)
+                if named == 1:
+                    at = skip_text(b, at)
+                elif named == 0:
+                    oc, at = read(b, at)
+                    ok, at = read(b, at)
+                    if oc == client and ok >= clock:
+                        raise ValueError("refers to itself")
+                else:
+                    raise ValueError("parent")
+                if info & HAS_SUB:
+                    at = skip_text(b, at)
+            content = at
+            length = 1
+            if ref == STRING:
+                size, at = read(b, at)
+                text = b[at : at + size]
+                if len(text) != size:
+                    raise IndexError("short")
+                at += size
+                length = size if text.isascii() else utf16_length(text)
+            elif ref == ANY:
+                length, at = read(b, at)
+                if ends and content in ends:
+                    at = ends[content]
+                else:
+                    stack = [length << 1]
+                    at = skip_values(b, at, stack, at + budget)
+                    if stack:
+                        raise BigValue(content, at, stack)
+            elif ref == DELETED:
+                length, at = read(b, at)
+            elif ref == JSON:
+                length, at = read(b, at)
+                at = skip_json_array(b, at, length)
+            else:
+                at = _skip_rare(b, at, ref)
+        if not length or clock + length >= MAX_CLOCK:
+            raise ValueError("length")
+        structs.append((clock, length, start, at, oc, ok, rc, rk, content, chain))
+        clock += length
+    if at > len(b):
+        raise IndexError("short")
+    return structs, at
+
+
+def read_head(b: Bytes, at: int) -> tuple[int, int, int, int]:
+    """A block's count, client and first clock, and the offset of its first struct."""
+    count, at = read(b, at)
+    client, at = read(b, at)
+    clock, at = read(b, at)
+    return count, client, clock, at
+
+
+def scan_ranges(b: Bytes, at: int, client: int, count: int, known: Ranges | None, out: list[Deletion]) -> int:
+    """Adds `count` deleted ranges of one client to `out`, and returns the offset after them.
+
+    A peer that reconnects sends its whole delete set: pages of ranges that equal what is known are stepped over as
+    bytes (a page's ranges take 0.1 µs then, not 500); an empty range stands for them in `out`."""
+    pages = known.pages if known is not None and count > 8 else ()
+    page = 0
+    while count:
+        if page < len(pages):
+            same = pages[page]
+            if same.count <= count and b.startswith(same.encode(), at):
+                at += len(same.encode())
+                count -= same.count
+                page += 1
+                out.append((client, 0, 0))
+                continue
+        clock, at = read(b, at)
+        length, at = read(b, at)
+        if clock + length >= MAX_CLOCK:
+            raise ValueError("deleted range")
+        count -= 1
+        if length:
+            out.append((client, clock, clock + length))
+        while page < len(pages) and pages[page].low <= clock:
+            page += 1
+    return at
+
+
+def _scan_deletions(b: Bytes, at: int, known: dict[int, Ranges], out: list[Deletion]) -> int:
+    clients, at = read(b, at)
+    for _ in range(clients):
+        client, at = read(b, at)
+        count, at = read(b, at)
+        at = scan_ranges(b, at, client, count, known.get(client), out)
+    return at
+
+
+def scan(b: bytes, known: dict[int, Ranges]) -> tuple[list[Block], list[Deletion]]:
+    """An update's blocks and those of its deletes that are not plainly known. Raises MalformedUpdate."""
+    try:
+        blocks: list[Block] = []
+        count, at = read(b, 0)
+        if count > MAX_CLIENTS:
+            raise MalformedUpdate(f"more than {MAX_CLIENTS} clients")
+        for _ in range(count):
+            structs, client, clock, at = read_head(b, at)
+            block, at = scan_block(b, at, client, clock, structs)
+            blocks.append((client, block))
+        deletions: list[Deletion] = []
+        at = _scan_deletions(b, at, known, deletions)
+    except (IndexError, ValueError, RecursionError) as error:
+        raise MalformedUpdate(f"not an update: {error}") from None
+    if at != len(b):
+        raise MalformedUpdate("bytes after the update's end")
+    return blocks, deletions
+
+
+def read_state_vector(state_vector: bytes) -> dict[int, int]:
+    """A state vector's clocks by client. Raises MalformedUpdate."""
+    clocks: dict[int, int] = {}
+    try:
+        count, at = read(state_vector, 0)
+        if count > MAX_CLIENTS:
+            raise MalformedUpdate(f"more than {MAX_CLIENTS} clients")
+        for _ in range(count):
+            client, at = read(state_vector, at)
+            clocks[client], at = read(state_vector, at)
+    except (IndexError, ValueError) as error:
+        raise MalformedUpdate(f"not a state vector: {error}") from None
+    if at != len(state_vector):
+        raise MalformedUpdate("bytes after the state vector's end")
+    return clocks

@@ -1,0 +1,246 @@
+"""What is stored beside an encoded replica, so that opening it is a read: where each segment and page lies.
+
+One format byte, then columns: the number of values, and the values as little-endian integers. 5 MB of document have
+about 30 KB of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Final, Literal
+
+from motet.crdt.replica.lane import FIRST_ROOT, SEGMENT, SEGMENT_STRUCTS, Lane, Segment
+from motet.crdt.replica.ranges import RANGE_BYTES, Page, Ranges
+from motet.crdt.replica.scan import read_head
+from motet.crdt.replica.store import Store
+from motet.errors import MalformedUpdate
+from motet.varint import read, write
+
+_FORMAT: Final = 1
+Column = Literal["I", "Q"]
+
+# one row a lane, segment, need, container, root, set of deletes, page
+_COLUMNS: Final[tuple[tuple[str, Column], ...]] = (
+    ("lane_client", "Q"),
+    ("lane_end", "I"),
+    ("lane_segments", "I"),
+    ("lane_containers", "I"),
+    ("segment_clock", "I"),
+    ("segment_count", "I"),
+    ("segment_size", "I"),
+    ("segment_dead", "I"),
+    ("segment_needs", "I"),
+    ("need_client", "Q"),
+    ("need_clock", "I"),
+    ("container_clock", "I"),
+    ("container", "Q"),
+    ("set_client", "Q"),
+    ("set_pages", "I"),
+    ("page_low", "I"),
+    ("page_count", "I"),
+    ("page_size", "I"),
+)
+
+
+class Columns:
+    """The sidecar's numbers, by column."""
+
+    def __init__(self) -> None:
+        self.by_name = {name: array(code) for name, code in _COLUMNS}
+        self.roots: list[bytes] = []
+
+    def add(self, **row: int) -> None:
+        """Adds one value to each of the named columns."""
+        for name, value in row.items():
+            self.by_name[name].append(value)
+
+    def encode(self) -> bytes:
+        """The sidecar's bytes."""
+        out = [bytes((_FORMAT,))]
+        for column in self.by_name.values():
+            if sys.byteorder == "big":
+                column.byteswap()
+            out += [write(len(column)), column.tobytes()]
+        out.append(write(len(self.roots)))
+        for root in self.roots:
+            out += [write(len(root)), root]
+        return b"".join(out)
+
+    @classmethod
+    def decode(cls, sidecar: bytes) -> Columns:
+        """Raises IndexError or ValueError for anything that is no sidecar."""
+        if sidecar[0] != _FORMAT:
+            raise ValueError("unknown format")
+        columns, at = cls(), 1
+        for column in columns.by_name.values():
+            count, at = read(sidecar, at)
+            end = at + count * column.itemsize
+            if end > len(sidecar):
+                raise IndexError("short")
+            column.frombytes(sidecar[at:end])
+            if sys.byteorder == "big":
+                column.byteswap()
+            at = end
+        count, at = read(sidecar, at)
+        for _ in range(count):
+            size, at = read(sidecar, at)
+            columns.roots.append(sidecar[at : at + size])
+            at += size
+        if at != len(sidecar):
+            raise ValueError("length")
+        return columns
+
+
+def write_sidecar(store: Store) -> bytes:
+    """The sidecar of what `store.diff({})` gives now."""
+    columns = Columns()
+    columns.roots = list(store.roots)
+    for lane in store.by_number:
+        lane.settle()
+        groups = list(_groups(lane))
+        for group in groups:
+            _add_segment(columns, group)
+        for clock, container in zip(lane.container_clocks, lane.containers, strict=True):
+            columns.add(container_clock=clock, container=container)
+        columns.add(
+            lane_client=lane.client,
+            lane_end=lane.end,
+            lane_segments=len(groups),
+            lane_containers=len(lane.containers),
+        )
+    for client in sorted(store.dead, reverse=True):
+        pages = store.dead[client].pages
+        columns.add(set_client=client, set_pages=len(pages))
+        for page in pages:
+            columns.add(page_low=page.low, page_count=page.count, page_size=len(page.encode()))
+    return columns.encode()
+
+
+def _groups(lane: Lane) -> Iterator[list[Segment]]:
+    """Neighbouring segments that are small enough to be one."""
+    group: list[Segment] = []
+    size = count = 0
+    for segment in lane.segments:
+        size += len(segment.data)
+        count += segment.count
+        if group and (size > SEGMENT or count > SEGMENT_STRUCTS):
+            yield group
+            group, size, count = [], len(segment.data), segment.count
+        group.append(segment)
+    if group:
+        yield group
+
+
+def _add_segment(columns: Columns, group: list[Segment]) -> None:
+    needs: dict[int, int] = {}
+    for segment in group:
+        for client, clock in (segment.needs or {}).items():
+            needs[client] = max(clock, needs.get(client, 0))
+    columns.add(
+        segment_clock=group[0].clock,
+        segment_count=sum(s.count for s in group),
+        segment_size=sum(len(s.data) for s in group),
+        segment_dead=min(sum(s.dead for s in group), 2**32 - 1),
+        segment_needs=len(needs),
+    )
+    for client, clock in needs.items():
+        columns.add(need_client=client, need_clock=clock)
+
+
+def open_store(encoded: bytes, sidecar: bytes) -> Store:
+    """The store whose diff and sidecar these are. Raises MalformedUpdate if they do not fit each other."""
+    try:
+        return _Opening(encoded, Columns.decode(sidecar)).run()
+    except (IndexError, ValueError, KeyError) as error:
+        raise MalformedUpdate(f"the sidecar does not fit the snapshot: {error}") from None
+
+
+class _Opening:
+    """Reads the columns row by row, and then the encoded blocks along what they say."""
+
+    def __init__(self, encoded: bytes, columns: Columns) -> None:
+        self._encoded = encoded
+        self._columns = columns.by_name
+        self._store = Store()
+        self._store.roots.update((root, i) for i, root in enumerate(columns.roots, FIRST_ROOT))
+        self._sizes: dict[int, list[int]] = {}  # by client: its segments' bytes
+        self._segment = self._need = self._container = 0  # the next rows
+
+    def run(self) -> Store:
+        """The store."""
+        store = self._store
+        for row, client in enumerate(self._columns["lane_client"]):
+            self._read_lane(store.new_lane(client), row)
+        blocks, at = read(self._encoded, 0)
+        if blocks != len(store.lanes) or len(store.by_number) != blocks:
+            raise ValueError("lanes")
+        for client in sorted(store.lanes, reverse=True):
+            at = self._fill(store.lanes[client], at)
+        if self._read_dead(at) != len(self._encoded):
+            raise ValueError("length")
+        return store
+
+    def _read_lane(self, lane: Lane, row: int) -> None:
+        """Everything of a lane but its bytes."""
+        columns = self._columns
+        lane.end = columns["lane_end"][row]
+        rows = range(self._segment, self._segment + columns["lane_segments"][row])
+        for i in rows:
+            segment = Segment(columns["segment_clock"][i], b"", columns["segment_count"][i])
+            segment.dead = columns["segment_dead"][i]
+            self._store.garbage += segment.dead
+            needs = range(self._need, self._need + columns["segment_needs"][i])
+            if needs:
+                segment.needs = {columns["need_client"][k]: columns["need_clock"][k] for k in needs}
+            self._need = needs.stop
+            lane.segments.append(segment)
+            lane.starts.append(segment.clock)
+        self._sizes[lane.client] = columns["segment_size"][rows.start : rows.stop].tolist()
+        self._segment = rows.stop
+        containers = slice(self._container, self._container + columns["lane_containers"][row])
+        lane.container_clocks = columns["container_clock"][containers]
+        lane.containers = columns["container"][containers]
+        self._container = containers.stop
+        edges = [*lane.starts, lane.end]
+        if edges[0] or any(a >= z for a, z in pairwise(edges)) or lane.container_clocks[0]:
+            raise ValueError("clocks")
+
+    def _fill(self, lane: Lane, at: int) -> int:
+        """Gives a lane its bytes; the offset after them."""
+        count, client, clock, at = read_head(self._encoded, at)
+        if (count, client, clock) != (sum(s.count for s in lane.segments), lane.client, 0):
+            raise ValueError("block")
+        for segment, size in zip(lane.segments, self._sizes[lane.client], strict=True):
+            segment.data = _slice(self._encoded, at, size)
+            at += size
+            self._store.size += size
+        return at
+
+    def _read_dead(self, at: int) -> int:
+        columns, row = self._columns, 0
+        sets, at = read(self._encoded, at)
+        if sets != len(columns["set_client"]):
+            raise ValueError("delete sets")
+        for expected, pages in zip(columns["set_client"], columns["set_pages"], strict=True):
+            client, at = read(self._encoded, at)
+            count, at = read(self._encoded, at)
+            ranges = self._store.dead[client] = Ranges()
+            for i in range(row, row + pages):
+                size = columns["page_size"][i]
+                encoded = _slice(self._encoded, at, size)
+                ranges.append(Page.stored(columns["page_low"][i], columns["page_count"][i], encoded))
+                at += size
+            row += pages
+            self._store.size += RANGE_BYTES * count
+            if client != expected or count != ranges.count or self._store.end(client) == 0:
+                raise ValueError("deletes")
+        return at
+
+
+def _slice(data: bytes, at: int, size: int) -> bytes:
+    if at + size > len(data):
+        raise IndexError("short")
+    return data[at : at + size]

@@ -1,0 +1,160 @@
+"""Taking a large update in steps of about 2 ms, between which the replica serves others.
+
+First the whole update is validated, and what is known of it compared, with nothing changed. Then its blocks are
+integrated in slices. A slice may be one struct of any size: a megabyte of text takes 1 ms, of JSON text 10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Final
+
+from motet.crdt.replica.conflict import Comparison
+from motet.crdt.replica.gate import Piece, Waits
+from motet.crdt.replica.scan import (
+    MAX_CLIENTS,
+    BigValue,
+    Deletion,
+    Struct,
+    read_head,
+    scan_block,
+    scan_ranges,
+    skip_values,
+)
+from motet.crdt.replica.store import Intake
+from motet.crdt.replica.taker import Taker
+from motet.errors import IdConflict, MalformedUpdate
+from motet.varint import read
+
+SLOW: Final = 32 << 10
+"""Bytes from which an update is better taken in steps."""
+_STRUCTS: Final = 256  # in a slice
+_VALUE_BYTES: Final = 8 << 10  # of one struct's values walked in a step
+_RANGES: Final = 2048  # deleted ranges in a step
+
+Steps = Generator[None, None, None]
+
+
+class SlowTake:
+    """One large update on its way in."""
+
+    def __init__(self, taker: Taker, update: bytes, author: int) -> None:
+        self._taker = taker
+        self._update = update
+        self._author = author
+        self._pieces: list[Piece] = []
+        self._deletions: list[Deletion] = []
+        self._comparison = Comparison()
+
+    def steps(self) -> Generator[None, None, int]:
+        """Runs it; the answer is as Replica.take's."""
+        yield from self.validate()
+        return (yield from self.integrate())
+
+    def validate(self) -> Steps:
+        """Finds the blocks and deletes. Raises MalformedUpdate, IdConflict."""
+        try:
+            blocks, at = read(self._update, 0)
+            if blocks > MAX_CLIENTS:
+                raise MalformedUpdate(f"more than {MAX_CLIENTS} clients")
+            for _ in range(blocks):
+                at = yield from self._validate_block(at)
+            at = yield from self._read_deletions(at)
+        except (IndexError, ValueError, RecursionError) as error:
+            raise MalformedUpdate(f"not an update: {error}") from None
+        if at != len(self._update):
+            raise MalformedUpdate("bytes after the update's end")
+
+    def _validate_block(self, at: int) -> Generator[None, None, int]:
+        b = self._update
+        count, client, clock, at = read_head(b, at)
+        piece = Piece(client, self._author, b, [])
+        piece.left, piece.clock, piece.at = count, clock, at
+        while count:
+            slice_ = min(count, _STRUCTS)
+            try:
+                structs, at = scan_block(b, at, client, clock, slice_, piece.ends, _VALUE_BYTES)
+            except BigValue as big:
+                end = big.at
+                while big.stack:
+                    yield
+                    end = skip_values(b, end, big.stack, end + _VALUE_BYTES)
+                piece.ends[big.content] = end
+                continue
+            self._compare(client, structs)
+            count -= slice_
+            clock = structs[-1][0] + structs[-1][1]
+            yield
+        piece.stop = at
+        if piece.left:
+            self._pieces.append(piece)
+        return at
+
+    def _compare(self, client: int, structs: list[Struct]) -> None:
+        lane = self._taker.store.lanes.get(client)
+        if lane is None:
+            return
+        for struct in structs:
+            if struct[0] >= lane.end:
+                return
+            if not self._comparison.same(lane, self._update, struct, lane.end):
+                raise IdConflict(f"client id {client} is used by two replicas")
+
+    def _read_deletions(self, at: int) -> Generator[None, None, int]:
+        b = self._update
+        clients, at = read(b, at)
+        for _ in range(clients):
+            client, at = read(b, at)
+            count, at = read(b, at)
+            while count:
+                slice_ = min(count, _RANGES)
+                known = self._taker.store.dead.get(client)
+                at = scan_ranges(b, at, client, slice_, known, self._deletions)
+                count -= slice_
+                yield
+        return at
+
+    def integrate(self) -> Generator[None, None, int]:
+        """Takes in what was validated, in causal order; what is left goes to the gate.
+
+        Raises IdConflict if another replica used the same ids between the steps: what is integrated by then stays."""
+        store = self._taker.store
+        waits = Waits()
+        todo = self._pieces[::-1]
+        while todo:
+            piece = todo.pop()
+            before = store.end(piece.client)
+            lack = yield from self._run(piece)
+            if lack is not None:
+                waits.wait(piece, *lack)
+            if waits and store.end(piece.client) > before:
+                todo += waits.due(piece.client, store.end(piece.client))
+        late: list[Deletion] = []
+        for i in range(0, len(self._deletions), _RANGES):
+            intake = Intake(strict=False)
+            late += self._taker.delete(intake, self._author, self._deletions[i : i + _RANGES])
+            self._enter(intake)
+            yield
+        intake = Intake(strict=False)
+        intake.added = [(client, 0) for _, client, _ in waits.rest()]  # others may have brought it between the steps
+        return self._taker.finish(intake, self._update, self._author, waits, late)
+
+    def _run(self, piece: Piece) -> Generator[None, None, tuple[int, int] | None]:
+        """Integrates a piece as far as its causes are there; the id it lacks, or None."""
+        while piece.index < len(piece.structs) or piece.left:
+            if piece.index == len(piece.structs):
+                piece.refill(_STRUCTS)
+            intake = Intake(strict=False)
+            piece.index = self._taker.store.advance(intake, piece.client, piece.structs, piece.index, piece.data)
+            if intake.added:
+                self._taker.delete(intake, self._author, ())
+                self._enter(intake)
+                self._taker.wake([client for client, _ in intake.added])
+            yield
+            if piece.index < len(piece.structs):
+                return intake.lack
+        return None
+
+    def _enter(self, intake: Intake) -> None:
+        if intake.added or intake.news:
+            self._taker.enter(intake, self._author, None)

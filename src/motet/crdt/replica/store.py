@@ -1,0 +1,228 @@
+"""What is integrated: a lane per client, and the deleted ranges. Knows nothing of authors or of what waits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from motet.crdt.replica.assemble import Cut, assemble, encode_dead
+from motet.crdt.replica.conflict import Comparison
+from motet.crdt.replica.cutting import part
+from motet.crdt.replica.lane import FIRST_ROOT, LANE_BYTES, MAP, UNKNOWN, Lane, Mark, Segment
+from motet.crdt.replica.ranges import RANGE_BYTES, Ranges
+from motet.crdt.replica.scan import (
+    DELETED,
+    GC,
+    HAS_ORIGIN,
+    HAS_RIGHT,
+    HAS_SUB,
+    MAX_CLIENTS,
+    REF,
+    SKIP,
+    TYPE,
+    Bytes,
+    Struct,
+    scan_block,
+)
+from motet.errors import IdConflict, MalformedUpdate
+from motet.varint import write
+
+_TYPES: Final = (TYPE, GC, DELETED)  # what may have been a type
+_NO_TYPE: Final = -1
+_TORN: Final = -2
+
+
+class Intake:
+    """What integrating one update has done so far."""
+
+    __slots__ = ("added", "comparison", "gone", "lack", "news", "strict", "trail", "whole")
+
+    def __init__(self, *, strict: bool) -> None:
+        self.strict = strict  # refuse what contradicts itself (else, where nobody is left to refuse, it becomes GC)
+        self.whole = True  # all of it was new, as it came
+        self.news = False  # it deleted something
+        self.lack = (0, 0)  # the id that the struct needs at which `advance` stopped
+        self.added: list[tuple[int, int]] = []  # client, first new clock
+        self.gone: list[tuple[int, int, int]] = []  # deleted by being a GC or Deleted struct
+        self.trail: dict[int, Mark | None] | None = None  # lanes as they were; None for a lane that was not there
+        self.comparison: Comparison | None = None
+
+
+class Store:
+    """See the module."""
+
+    __slots__ = ("by_number", "dead", "garbage", "lanes", "roots", "rotten", "size")
+
+    def __init__(self) -> None:
+        self.lanes: dict[int, Lane] = {}
+        self.by_number: list[Lane] = []
+        self.roots: dict[bytes, int] = {}  # names (as written) that structs have for their parents → container
+        self.dead: dict[int, Ranges] = {}
+        self.size = 0  # bytes of structs, of deleted ranges, and what the lanes themselves take
+        self.garbage = 0  # about how many of them are content that is deleted
+        self.rotten: list[tuple[Lane, Segment]] = []  # segments that are mostly that
+
+    # -- integrating
+
+    def advance(self, intake: Intake, client: int, structs: list[Struct], index: int, data: Bytes) -> int:
+        """Integrates structs of one client from an index on, as far as all they refer to is there.
+
+        Returns the index it reached; short of the end, `intake.lack` says what is missing.
+        Raises IdConflict, MalformedUpdate: then `take_back` undoes what was done since the trail began."""
+        lanes = self.lanes
+        lane = lanes.get(client)
+        end = first = 0 if lane is None else lane.end
+        if intake.trail is not None and client not in intake.trail:
+            intake.trail[client] = None if lane is None else lane.mark()
+        while index < len(structs):
+            struct = structs[index]
+            clock = struct[0]
+            b = data
+            if clock != end or b[struct[2]] & REF == SKIP:
+                if b[struct[2]] & REF != SKIP:
+                    if clock > end:
+                        intake.lack = (client, clock - 1)
+                        break
+                    assert lane is not None
+                    self._compare(intake, lane, b, struct)
+                intake.whole = False
+                if clock + struct[1] <= end or b[struct[2]] & REF == SKIP:
+                    index += 1
+                    continue
+                b = part(b, struct, client, end, clock + struct[1])
+                struct = scan_block(b, 0, client, end, 1)[0][0]
+            if lane is not None and struct[9] and lane.type_on(b, struct):
+                self.size += struct[3] - struct[2]
+                end = lane.end
+                index += 1
+                continue
+            _, length, start, stop, oc, ok, rc, rk, _, _ = struct
+            if oc >= 0 and oc != client:
+                other = lanes.get(oc)
+                if other is None or ok >= other.end:
+                    intake.lack = (oc, ok)
+                    break
+            if rc >= 0 and rc != client:
+                other = lanes.get(rc)
+                if other is None or rk >= other.end:
+                    intake.lack = (rc, rk)
+                    break
+            if lane is None:
+                lane = self.new_lane(client)
+            self._push(intake, lane, b, struct)
+            self.size += stop - start
+            end += length
+            index += 1
+        if end > first:
+            intake.added.append((client, first))
+        return index
+
+    def _push(self, intake: Intake, lane: Lane, b: Bytes, struct: Struct) -> None:
+        ref = b[struct[2]] & REF
+        container = UNKNOWN if ref == GC else self._container(lane, b, struct)
+        if container < 0:
+            if container == _TORN and intake.strict:
+                raise MalformedUpdate("origin and right origin are in different lists")
+            # its parent cannot have children: Yjs makes a GC of it, and so do we
+            intake.whole = False
+            length = struct[1]
+            b, ref, container = b"\0" + write(length), GC, UNKNOWN
+            struct = scan_block(b, 0, lane.client, struct[0], 1)[0][0]
+        if ref in (GC, DELETED):
+            intake.gone.append((lane.client, struct[0], struct[0] + struct[1]))
+        lane.push(b, struct, container)
+
+    def _container(self, lane: Lane, b: Bytes, struct: Struct) -> int:
+        """The list that a struct lies in, MAP, UNKNOWN; _NO_TYPE, _TORN if it cannot be anywhere."""
+        _, _, start, _, oc, ok, rc, rk, content, _ = struct
+        info = b[start]
+        lanes = self.lanes
+        if info & HAS_ORIGIN:
+            container = (lane if oc == lane.client else lanes[oc]).container(ok)
+            if info & HAS_RIGHT:
+                other = (lane if rc == lane.client else lanes[rc]).container(rk)
+                if container == UNKNOWN or other == UNKNOWN:
+                    return UNKNOWN
+                if container != other or container == MAP:
+                    return _TORN
+            return container
+        if info & HAS_RIGHT:
+            return (lane if rc == lane.client else lanes[rc]).container(rk)
+        if oc >= 0:
+            parent = lane if oc == lane.client else lanes[oc]
+            kind = parent.kind(ok)
+            if kind != TYPE:
+                return UNKNOWN if kind in _TYPES else _NO_TYPE
+            return MAP if info & HAS_SUB else parent.number << 32 | ok
+        if info & HAS_SUB:
+            return MAP
+        return self.roots.setdefault(bytes(b[start + 1 : content]), FIRST_ROOT + len(self.roots))
+
+    def _compare(self, intake: Intake, lane: Lane, b: Bytes, struct: Struct) -> None:
+        if intake.comparison is None:
+            intake.comparison = Comparison()
+        if not intake.comparison.same(lane, b, struct, lane.end):
+            raise IdConflict(f"client id {lane.client} is used by two replicas")
+
+    def new_lane(self, client: int) -> Lane:
+        """An empty lane. Raises MalformedUpdate if there are too many."""
+        if len(self.lanes) >= MAX_CLIENTS:
+            raise MalformedUpdate(f"more than {MAX_CLIENTS} clients in one document")
+        lane = self.lanes[client] = Lane(client, len(self.by_number) + 1, self.rotten)
+        self.by_number.append(lane)
+        self.size += LANE_BYTES
+        return lane
+
+    def take_back(self, trail: Mapping[int, Mark | None], size: int, roots: int) -> None:
+        """Undoes what `advance` did since the trail began, when size and number of roots were these."""
+        for client, mark in reversed(list(trail.items())):
+            if mark is not None:
+                self.lanes[client].restore(mark)
+            elif self.lanes.pop(client, None) is not None:
+                self.by_number.pop()
+        self.size = size
+        while len(self.roots) > roots:
+            self.roots.popitem()
+
+    def end(self, client: int) -> int:
+        """The client's next clock."""
+        lane = self.lanes.get(client)
+        return 0 if lane is None else lane.end
+
+    def delete(self, client: int, a: int, z: int) -> list[tuple[int, int]]:
+        """Deletes the ids [a, z), which are there; returns the parts that were not deleted before."""
+        ranges = self.dead.get(client)
+        if ranges is None:
+            ranges = self.dead[client] = Ranges()
+        before = ranges.count
+        new = ranges.add(a, z)
+        self.size += RANGE_BYTES * (ranges.count - before)
+        lane = self.lanes[client]
+        for low, high in new:
+            self.garbage += lane.bury(low, high)
+        return new
+
+    def gone(self, client: int, a: int, z: int) -> None:
+        """The ids [a, z) are GC or Deleted structs."""
+        ranges = self.dead.get(client)
+        if ranges is None:
+            ranges = self.dead[client] = Ranges()
+        before = ranges.count
+        ranges.add(a, z)
+        self.size += RANGE_BYTES * (ranges.count - before)
+
+    # -- giving
+
+    def state_vector(self) -> bytes:
+        """Every client's next clock, encoded."""
+        lanes = self.lanes
+        return write(len(lanes)) + b"".join([lane.me + write(lane.end) for lane in lanes.values()])
+
+    def diff(self, have: Mapping[int, int]) -> bytes:
+        """An update of the structs from these clocks on, and every delete."""
+        cuts = {}
+        for client, lane in self.lanes.items():
+            clock = have.get(client, 0)
+            if clock < lane.end:
+                cuts[client] = [Cut(clock, lane.end, *lane.cut(clock, lane.end))]
+        return assemble(cuts, encode_dead(self.dead))
