@@ -45,7 +45,8 @@ class Overwriter:
 def newest(client: RawClient) -> int:
     """The number of the newest write that the client has seen."""
     assert client.doc is not None
-    board: Map[str] = client.doc.get("board", type=Map)
+    board = client.doc.get("board", type=Map)
+    assert isinstance(board, Map)
     return int(str(board["note"])[:8]) if "note" in board else -1
 
 
