@@ -7,8 +7,10 @@ import ipaddress
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import cast
 
 import structlog
+from uvicorn._types import ASGIApplication
 
 from motet.access import Authenticator, Credentials, OpenAccess
 from motet.api import build
@@ -30,7 +32,7 @@ def check(settings: Settings) -> None:
     """Raises ConfigError, with what to do, for settings that must not be served with."""
     if settings.workers != 1:
         raise ConfigError(
-            "workers must be 1: a room lives in the memory of one process, and a second worker would serve a second copy. "
+            "workers must be 1: a room lives in one process's memory, and a second worker would serve a second copy. "
             "One worker carries thousands of people; more machines come with a shared store."
         )
     if not settings.open:
@@ -121,7 +123,7 @@ class App:
         self.keeper = Keeper(self.hub, lambda: free_bytes(settings.data))
         gateway = Gateway(self.accept, gateway_settings(settings))
         app = build(self.hub, lambda: gateway.statistics().connections, settings.root_path)
-        server = Server(app, gateway, listen_settings(settings), self._drain, self._stopped)
+        server = Server(cast(ASGIApplication, app), gateway, listen_settings(settings), self._drain, self._stopped)
         self.keeper.start()
         announcing = asyncio.create_task(self._announce(server, on_started))
         try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from motet.errors import MotetError, OverQuota, ProtocolViolation, TryLater
 from motet.crdt import Replica
+from motet.errors import MotetError, OverQuota, ProtocolViolation, TryLater
 from motet.ids import MemberId, UserId
 from motet.presence import Roster
 from motet.rooms.effects import Broadcast, Dismiss, Effects, Out, Persist, Send, WorkDone, WorkOn
@@ -16,7 +16,7 @@ from motet.varint import write, write_bytes
 
 LIMITS = RoomLimits(max_update_bytes=1 << 20, max_room_bytes=4 << 20, max_members=3, behind_seconds=60.0)
 NO_CHANGE = b"\0\0"
-MALFORMED = bytes.fromhex("0100071e0177017a00")
+MALFORMED = b"\1\1\7\0"
 
 
 def typed(client: int, clock: int, text: str) -> bytes:
@@ -162,7 +162,7 @@ def test_an_early_update_is_acknowledged_when_what_it_needs_has_come(at: Fixture
     at.update(ada, typed(7, 1, "b"))
     assert at.tick() == []
     at.update(bob, typed(7, 0, "a"))
-    broadcast, persist = at.tick()
+    _, persist = at.tick()
     assert isinstance(persist, Persist) and len(persist.rows) == 2
     assert [send.member for send in sent(at.room.committed(), Out.SAVED)] == [ada]
 

@@ -26,8 +26,8 @@ def _option(name: str) -> inspect.Parameter:
         (kind,) = (part for part in get_args(kind) if part is not type(None))
     flag = f"--{name.replace('_', '-')}"
     flags = f"{flag}/--no-{flag[2:]}" if kind is bool else flag
-    shown = str(field.default) if field.default not in (None, "") else None
-    option = typer.Option(flags, help=f"{field.description} [env MOTET_{name.upper()}]", show_default=shown or False)
+    default = f"; default {field.default}" if field.default not in (None, "", False) else ""
+    option = typer.Option(flags, help=f"{field.description} [MOTET_{name.upper()}{default}]", show_default=False)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
     )

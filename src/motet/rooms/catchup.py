@@ -49,7 +49,7 @@ class CatchUp:
 
     def answer(self, member: Member, state_vector: bytes, now: float) -> list[Effect]:
         """To a member's sync step 1: a sync step 2, at once or at the end of a catch-up. Raises MalformedUpdate."""
-        if member.behind:
+        if member.is_behind():
             # One sync answer is outstanding per member: the newest question replaces the one before.
             self.replica.lacks(state_vector)
             member.have, member.chunks, member.answer_due = state_vector, None, True
@@ -79,7 +79,7 @@ class CatchUp:
 
     def fall_behind(self, member: Member, now: float) -> None:
         """From now on the member gets no document frames. All that the replica holds must have been written to it."""
-        if not member.behind:
+        if not member.is_behind():
             member.behind_since, member.rounds = now, 0
             member.have, member.chunks, member.answer_due = self.replica.state_vector(), None, False
 

@@ -7,6 +7,7 @@ names a document in every message; each is opened by its first message, and what
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from enum import Enum, auto
 
 from motet.access import Authenticator, Credentials, Grant
@@ -35,7 +36,7 @@ CHALLENGE = 2.0
 """Seconds in which the owner of a claimed presence entry must show a sign of life [A5]."""
 
 
-class Connection:
+class Connection(ABC):
     """What both dialects have in common: the socket, and seats in rooms."""
 
     dialect: Dialect
@@ -57,6 +58,18 @@ class Connection:
         seat = served.join(member, self.dialect, document, self.wire, self)
         self.seats[document] = seat
         return seat
+
+    @abstractmethod
+    def received(self, payload: bytes) -> None:
+        """One binary message. Raises ProtocolViolation."""
+
+    @abstractmethod
+    def oversized(self, size: int, head: bytes) -> None:
+        """A message over the largest that is read; `head` is its beginning."""
+
+    @abstractmethod
+    def dismissed(self, seat: Seat, error: MotetError) -> None:
+        """A room sent us away: tell the client, in the way that its dialect understands without looping."""
 
     def heard(self) -> None:
         """The socket showed a sign of life after a ping."""
@@ -272,7 +285,7 @@ class HocuspocusConnection(Connection):
         document.state = State.OPEN
         held, document.held = document.held, []
         for message in held:
-            if document.seat is None or self.over:
+            if address not in self.seats:  # dismissed by the message before
                 break
             try:
                 self._in_room(document, document.seat, message)

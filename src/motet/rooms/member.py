@@ -56,6 +56,6 @@ class Member:
     answer_due: bool = False
     """While behind: a sync step 1 waits for its sync step 2."""
 
-    @property
-    def behind(self) -> bool:
+    def is_behind(self) -> bool:
+        """Whether document frames are kept back from it."""
         return self.behind_since > 0.0

@@ -344,7 +344,7 @@ class Room:
         for member in self.members.values():
             member.owed += sum(parked.statuses for parked in member.parked.values())
             member.parked.clear()
-            if member.behind:
+            if member.is_behind():
                 # The log may lack what was broadcast before: what the member had is no place to go on from.
                 member.have, member.chunks = b"\0", None
         return [self._ask(member) for member in self.members.values()]
@@ -360,12 +360,12 @@ class Room:
 
     def drained(self, member: Member, now: float) -> Effects:
         """Its buffer is low again: the next piece of what it lacks; with the last, the roster that it missed."""
-        if not member.behind:
+        if not member.is_behind():
             if member in self._congesting:
                 self._congesting.remove(member)
             return NOTHING
         effects = self.catch_up.go_on(member, now)
-        if not member.behind:
+        if not member.is_behind():
             effects.append(Send(member, Out.AWARENESS, self.roster.full() or EMPTY))
         return effects
 
@@ -392,7 +392,7 @@ class Room:
         for member in self.members.values():
             if member.parked:
                 effects += self._still_parked(member, now)
-            if member.behind and now - member.behind_since > self.limits.behind_seconds:
+            if member.is_behind() and now - member.behind_since > self.limits.behind_seconds:
                 effects.append(Dismiss(member, TryLater("too slow to follow (behind_seconds)")))
         self.catch_up.let_go(now)
         return effects
