@@ -102,8 +102,8 @@ SCENARIOS = {
         Scenario(
             "pairs",
             "Pairs",
-            "200 rooms of 2, both type, closed loop with 8 edits under way per writer. An edit is done when the peer has"
-            " it.",
+            "200 rooms of 2, both type, closed loop with 8 edits under way per writer. An edit is done when the peer"
+            " has it.",
             (Column("edits_per_s", "edits/s"), *_LATENCY),
             _load("edits", "--rooms", 200, "--members", 2, "--writers", 2, "--window", 8),
             throughput=True,

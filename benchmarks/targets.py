@@ -11,7 +11,7 @@ PEERS = (*NODE_PEERS, "pycrdt-websocket")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`compare` gives the measured number, which must be `at_least` or `at_most` the bound; None when a row is missing."""
+    """`compare` gives the measured number, `at_least` or `at_most` the bound when met; None when a row is missing."""
 
     scenario: str
     text: str

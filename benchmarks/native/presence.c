@@ -107,6 +107,7 @@ void run_presence(const Options *with) {
   frames = frames_received - frames;
   sent_back = echoes - sent_back;
   for (uint64_t stop = now_ns() + 5000000000u; behind() && now_ns() < stop;) move_until(now_ns() + 50000000, false);
+  if (!delivered) FAIL("not one presence change was delivered");
   result("age_p50_ms age_p95_ms age_max_ms delivered_percent members_behind frames_per_s echoes_per_s",
          percentile_ms(&ages, 0.5), percentile_ms(&ages, 0.95), (double)ages.largest / 1000,
          expected ? 100.0 * (double)delivered / (double)expected : 0, (double)behind(),

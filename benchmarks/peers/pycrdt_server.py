@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import uvicorn
-from pycrdt import Doc
+from pycrdt import Doc, Text
 from pycrdt.websocket import ASGIServer, WebsocketServer, YRoom
 
 
@@ -14,7 +14,7 @@ class FileServer(WebsocketServer):
     async def get_room(self, name: str) -> YRoom:
         file = Path(os.environ["DOCUMENTS"]) / f"{name.lstrip('/')}.yjs"
         if name not in self.rooms and file.exists():
-            doc: Doc[object] = Doc()
+            doc: Doc[Text] = Doc()
             doc.apply_update(file.read_bytes())
             self.rooms[name] = YRoom(ydoc=doc)
         return await super().get_room(name)
