@@ -8,7 +8,7 @@ It may import motet.config, motet.errors, motet.ids and motet.rooms, and it is i
 it an `Accept`. Reading order: port (what it promises), wire (one socket), gateway (all of them), server.
 
 Public names: Upgrade, Wire, Connection, Accept, Refusal (port); Gateway, GatewayStatistics; Server; GatewaySettings,
-ListenSettings; and the module frames.
+ListenSettings.
 """
 
 from motet.gateway.gateway import Gateway, GatewayStatistics

@@ -1,8 +1,8 @@
-"""WebSocket frames as a server sends them: unmasked, whole, without extensions (RFC 6455, section 5.2)."""
+"""Control frames as a server sends them (RFC 6455, section 5.5). Messages are framed by whoever makes them."""
 
 from __future__ import annotations
 
-_FIN_BINARY, _FIN_CLOSE, _FIN_PING, _FIN_PONG = 0x82, 0x88, 0x89, 0x8A
+_FIN_CLOSE, _FIN_PING, _FIN_PONG = 0x88, 0x89, 0x8A
 
 PING = bytes((_FIN_PING, 0))
 MAX_REASON = 123
@@ -10,16 +10,6 @@ MAX_REASON = 123
 
 NO_CODE, LOST = 1005, 1006
 """What is reported for a CLOSE without a code and for no CLOSE at all; never sent."""
-
-
-def binary(payload: bytes) -> bytes:
-    """A binary message of one frame."""
-    size = len(payload)
-    if size < 126:
-        return bytes((_FIN_BINARY, size)) + payload
-    if size < 1 << 16:
-        return bytes((_FIN_BINARY, 126)) + size.to_bytes(2) + payload
-    return bytes((_FIN_BINARY, 127)) + size.to_bytes(8) + payload
 
 
 def pong(payload: bytes) -> bytes:

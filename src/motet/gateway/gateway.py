@@ -178,22 +178,25 @@ class Gateway:
                 wire.check_read_buffer()
         self.start()
 
+    def refuse_newcomers(self) -> None:
+        """The first step of a stop: upgrades get 503 from here on, those that wait for their answer too."""
+        self._draining = True
+        for task in tuple(self._upgrades):
+            task.cancel()
+
     async def drain(self, hurry: Callable[[], bool]) -> None:
         """Sends everybody away with 1012, and returns when they are gone.
 
         The many are spread over `drain_seconds`; each reason advises another `retry_after`, so that they come back
         spread as well. Whoever does not finish in `close_seconds` is aborted, and everybody once `hurry()` is true.
         """
-        self._draining = True
-        for task in tuple(self._upgrades):
-            task.cancel()
         leaving = list(self._wires)
         random.shuffle(leaving)
         spread = min(self.settings.drain_seconds, len(leaving) / _DRAIN_PER_SECOND)
         batch = max(1, round(len(leaving) / max(1.0, spread * _DRAIN_BATCHES_PER_SECOND)))
         while leaving and not hurry():
             for wire in leaving[:batch]:
-                wire.close(Restarting.code, f"retry_after={random.uniform(1.0, 1.0 + 2 * max(1.0, spread)):.1f}")
+                wire.close(Restarting.code, f"retry_after={random.uniform(1.0, 1.0 + 2 * max(1.0, spread)):.2f}")
             del leaving[:batch]
             if leaving:
                 await asyncio.sleep(1 / _DRAIN_BATCHES_PER_SECOND)

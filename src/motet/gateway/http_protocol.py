@@ -41,6 +41,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._unparsed_bytes = 0  # since the head began; tells the size of a line that never ends
         self._in_head = True
         self._too_large = False
+        self._refused = False
         self._last_chunk = b""
         self._upgrading: asyncio.Task[None] | None = None
 
@@ -55,13 +56,15 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         if self._upgrading is not None:
             self._refuse(HTTPStatus.BAD_REQUEST, "bytes before the WebSocket was open")
             return
         self._last_chunk = data
         super().data_received(data)
         self._last_chunk = b""
-        if self._in_head and not self.transport.is_closing():
+        if self._in_head and not self._refused:
             self._unparsed_bytes += len(data)
             if self._unparsed_bytes > self._gateway.settings.max_head_bytes:
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _TOO_LARGE)
@@ -103,9 +106,18 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(HTTPStatus.BAD_REQUEST, msg)
 
     def _refuse(self, status: HTTPStatus, detail: str, *headers: str) -> None:
-        if not self.transport.is_closing():
-            self.transport.write(refused(status, detail, *headers))
-            self.transport.close()
+        """Answers, and reads what still comes to its end or for head_seconds: a reset would destroy the answer."""
+        self._refused = True
+        if self._upgrading is not None:
+            self._upgrading.cancel()
+        if self.transport.is_closing():
+            return
+        self.transport.write(refused(status, detail, *headers))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self._gateway.head_awaited(self.transport)
+        else:
+            self.transport.close()  # of TLS: it reads to the end by itself
 
     def handle_websocket_upgrade(self) -> None:
         """What uvicorn does at a request that asks for a WebSocket."""

@@ -155,6 +155,7 @@ class _Uvicorn(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
             server.close()
+        self._gateway.refuse_newcomers()
         await self._on_drain()
         await self._gateway.drain(hurry=lambda: self.force_exit)
         self._gateway.stop()

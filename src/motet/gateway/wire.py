@@ -112,6 +112,8 @@ class PicowsWire(WSListener):
             self.write(frames.close(code, reason))
             self._close_code = code
             self._begin_closing()
+            if self._parser is None and self._transport.can_write_eof():
+                self._transport.write_eof()  # the peer's CLOSE will not be read: let it see that all is said
 
     def abort(self) -> None:
         """See `port.Wire.abort`."""
