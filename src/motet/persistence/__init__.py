@@ -13,7 +13,9 @@ compaction): a board that overwrites a value thousands of times stays small on d
 May import: the standard library, `motet.config`, `motet.errors`, `motet.ids`, `motet.varint`. Public names: below.
 """
 
+from motet.persistence.backup import backup, restore
 from motet.persistence.disk import free_bytes, is_low
+from motet.persistence.importers import hocuspocus_sqlite, pycrdt_store
 from motet.persistence.journal import Journal, JournalStatistics
 from motet.persistence.lock import writable
 from motet.persistence.memory import MemoryStore
@@ -45,7 +47,11 @@ __all__ = [
     "StoreStatistics",
     "StoredRoom",
     "StoredRow",
+    "backup",
     "free_bytes",
+    "hocuspocus_sqlite",
     "is_low",
+    "pycrdt_store",
+    "restore",
     "writable",
 ]

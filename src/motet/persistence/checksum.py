@@ -9,12 +9,19 @@ from __future__ import annotations
 
 from zlib import crc32
 
-
-def row_checksum(seq: int, at: int, kind: int, author: bytes, data: bytes) -> int:
-    """Over every field of a row; the numbers are the seed, so that a change of any one of them changes the result."""
-    return crc32(data, crc32(author, (seq << 2 ^ at ^ at >> 20 ^ kind) & 0xFFFFFFFF))
+from motet.ids import RoomName
 
 
-def snapshot_checksum(seq: int, at: int, data: bytes, sidecar: bytes) -> int:
+def room_salt(room: RoomName) -> int:
+    """What goes into all checksums of a room: a damaged key or index cannot show one room another's rows."""
+    return crc32(room.encode())
+
+
+def row_checksum(salt: int, seq: int, at: int, kind: int, author: bytes, data: bytes) -> int:
+    """Over every field of a row; the numbers seed it, so that a change of any of them shows."""
+    return crc32(data, crc32(author, (salt ^ seq << 2 ^ at ^ at >> 20 ^ kind) & 0xFFFFFFFF))
+
+
+def snapshot_checksum(salt: int, seq: int, at: int, data: bytes, sidecar: bytes) -> int:
     """Over every field of a snapshot."""
-    return crc32(sidecar, crc32(data, (seq << 2 ^ at ^ at >> 20) & 0xFFFFFFFF))
+    return crc32(sidecar, crc32(data, (salt ^ seq << 2 ^ at ^ at >> 20) & 0xFFFFFFFF))

@@ -23,8 +23,8 @@ from motet.persistence.port import Row, Store
 GATHER = 0.004
 """Seconds from the start of a commit to that of the next. The first after a pause starts at once.
 
-A commit costs about 0.3 ms of CPU however small it is, and more beside a busy event loop: back to back, commits of
-one row took a saturated uvloop echo server (2 cores) from 128,000 messages/s to 80,000.
+A commit costs about 0.3 ms of CPU however small it is, and more beside a busy event loop. With 2,500 rows/s in 50
+rooms, this pace takes 13-15 % of a core and the median ack 4 ms; back to back 18-21 %, and 2 ms.
 """
 
 MAX_BATCH_BYTES = 4 << 20

@@ -86,7 +86,7 @@ class StoreStatistics:
     size: int
     """Everything the store occupies."""
     free: int
-    """The part of `size` that later rows will reuse."""
+    """What later rows will reuse."""
     wal: int
     """The part of `size` that is write-ahead log."""
 

@@ -49,7 +49,6 @@ def version(connection: sqlite3.Connection, migrations: Sequence[Migration] = MI
 def create(connection: sqlite3.Connection) -> None:
     """Makes a new, empty database ours."""
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     _apply(connection, MIGRATIONS, 0)
 

@@ -15,7 +15,7 @@ from motet.errors import StoreCorrupt
 from motet.ids import RoomName, Seq
 from motet.persistence.lock import DataLock
 from motet.persistence.port import RoomInfo, Row, Snapshot, StoredRoom, StoreStatistics
-from motet.persistence.sqlite_file import DATABASE, errors_translated, open_reader, prepare
+from motet.persistence.sqlite_file import DATABASE, errors_translated, prepare
 from motet.persistence.sqlite_read import ReadSession
 from motet.persistence.sqlite_write import WriteSession
 from motet.persistence.threads import SessionThread
@@ -32,8 +32,7 @@ class SqliteReader:
     def __init__(self, data_dir: Path) -> None:
         path = data_dir / DATABASE
         with errors_translated():
-            open_reader(path).close()
-        self._reader = SessionThread("motet-store-read", partial(ReadSession, path))
+            self._reader = SessionThread("motet-store-read", partial(ReadSession, path))
 
     async def load(self, room: RoomName) -> StoredRoom | None:
         return await self._reader.run(lambda session: session.load(room))
@@ -79,10 +78,11 @@ class SqliteStore(SqliteReader):
         try:
             prepare(data_dir / DATABASE)
             super().__init__(data_dir)
+            with errors_translated():
+                self._writer = SessionThread("motet-store-write", partial(WriteSession, data_dir / DATABASE))
         except BaseException:
             self._lock.release()
             raise
-        self._writer = SessionThread("motet-store-write", partial(WriteSession, data_dir / DATABASE))
 
     async def append(self, rows: Sequence[Row]) -> Sequence[Seq]:
         return await self._writer.run(lambda session: session.append(rows))

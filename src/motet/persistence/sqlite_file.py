@@ -20,11 +20,17 @@ CHECKPOINT_PAGES = 4096
 """The write-ahead log is copied into the database beyond this (16 MiB, about 30 ms), by the commit that crosses it."""
 
 
-def translated(error: sqlite3.Error) -> MotetError:
+FAILURES = (sqlite3.Error, OSError, UnicodeDecodeError)
+"""What a connection raises when the file or the disk is to blame. The last: sqlite3 fails to read text, or SQLite's own
+message, for all text that we wrote is UTF-8."""
+
+
+def translated(error: sqlite3.Error | OSError | UnicodeDecodeError) -> MotetError:
     """The error as one of ours: damage is StoreCorrupt; all else (full, I/O, locked, read-only) is Unavailable."""
+    if isinstance(error, OSError):
+        return Unavailable(f"the store cannot be used now: {error.strerror}")
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    # Python's own complaint, with no code, about text that is no UTF-8: all text that we wrote is.
-    undecodable = str(error).startswith("Could not decode")
+    undecodable = isinstance(error, UnicodeDecodeError) or str(error).startswith("Could not decode")
     if undecodable or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return StoreCorrupt(f"the store is damaged: {error}")
     return Unavailable(f"the store cannot be used now: {error}")
@@ -89,6 +95,9 @@ def prepare(path: Path) -> None:
             move_into_place(new, path)
         with closing(connect(path, "rw")) as connection:
             schema.migrate(connection)
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            if mode != "wal":
+                raise Unavailable(f"the file system of {path} cannot hold a write-ahead log")
 
 
 @contextmanager
@@ -96,10 +105,8 @@ def errors_translated() -> Iterator[None]:
     """Raises SQLite's errors, and the file system's, as ours."""
     try:
         yield
-    except sqlite3.Error as error:
+    except FAILURES as error:
         raise translated(error) from error
-    except OSError as error:
-        raise Unavailable(f"the store cannot be used now: {error.strerror}") from error
 
 
 @contextmanager

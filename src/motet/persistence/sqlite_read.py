@@ -8,7 +8,7 @@ from pathlib import Path
 
 from motet.errors import StoreCorrupt
 from motet.ids import RoomName, Seq
-from motet.persistence.checksum import row_checksum, snapshot_checksum
+from motet.persistence.checksum import room_salt, row_checksum, snapshot_checksum
 from motet.persistence.port import Kind, RoomInfo, Snapshot, StoredRoom, StoredRow, StoreStatistics
 from motet.persistence.sqlite_file import open_reader, transaction
 
@@ -47,15 +47,20 @@ class ReadSession:
             found = self._connection.execute(ROOM_ID, (room,)).fetchone()
             if found is None:
                 return None
-            snapshot = self._snapshot(found[0])
+            salt = room_salt(room)
+            snapshot = self._snapshot(found[0], salt)
             base = snapshot.seq if snapshot else Seq(0)
-            tail = tuple(self._rows(found[0], base))
+            # Closed at the end: an unfinished statement would keep the transaction open.
+            with closing(self._connection.execute(_ROWS, (found[0], base))) as cursor:
+                tail = tuple(_checked(columns, salt) for columns in cursor)
+            # Found from the other end of the index: a damaged entry between would end the scan above in silence.
+            (last,) = self._connection.execute("SELECT max(seq) FROM log WHERE room = ?", found).fetchone()
         for seq, row in enumerate(tail, base + 1):
             if row.seq != seq:
                 raise StoreCorrupt(f"rows {seq} to {row.seq - 1} are missing")
         head = tail[-1].seq if tail else base
-        if head == 0:
-            raise StoreCorrupt("the room has lost all its rows")
+        if head == 0 or (last or 0) > head:
+            raise StoreCorrupt(f"rows {head + 1} to {last or 1} are missing")
         return StoredRoom(head, snapshot, tail)
 
     def page_of_rooms(self, start: str, after: bool) -> list[RoomInfo]:
@@ -84,14 +89,13 @@ class ReadSession:
             if found is None:
                 return ["there is no such room"]
             problems: list[str] = []
-            base = 0
             try:
-                snapshot = self._snapshot(found[0])
-                base = snapshot.seq if snapshot else 0
+                self._snapshot(found[0], room_salt(room))
             except StoreCorrupt as error:
                 problems.append(str(error))
-                (base,) = self._connection.execute("SELECT seq FROM snapshots WHERE room = ?", found).fetchone()
-            problems.extend(self._problems_of_rows(found[0], base))
+            snapshot = self._connection.execute("SELECT seq FROM snapshots WHERE room = ?", found).fetchone()
+            base = snapshot[0] if snapshot and isinstance(snapshot[0], int) else 0
+            problems.extend(self._problems_of_rows(found[0], base, room_salt(room)))
         return problems
 
     def integrity(self) -> list[str]:
@@ -110,7 +114,7 @@ class ReadSession:
     def close(self) -> None:
         self._connection.close()
 
-    def _snapshot(self, room: int) -> Snapshot | None:
+    def _snapshot(self, room: int, salt: int) -> Snapshot | None:
         found = self._connection.execute(_SNAPSHOT, (room,)).fetchone()
         if found is None:
             return None
@@ -119,29 +123,25 @@ class ReadSession:
             isinstance(data, bytes) and isinstance(sidecar, bytes) and isinstance(at, int) and isinstance(seq, int)
         ):
             raise StoreCorrupt("the snapshot is damaged: it is not of its types")
-        if snapshot_checksum(seq, at, data, sidecar) != checksum:
+        if snapshot_checksum(salt, seq, at, data, sidecar) != checksum:
             raise StoreCorrupt(f"the snapshot at {seq} is damaged: its checksum is wrong")
         return Snapshot(Seq(seq), data, sidecar, at)
 
-    def _rows(self, room: int, after: int) -> Iterator[StoredRow]:
-        # Closed on the way out: an unfinished statement would keep the transaction, and the write-ahead log, from
-        # ending.
-        with closing(self._connection.execute(_ROWS, (room, after))) as cursor:
-            for columns in cursor:
-                yield _checked(columns)
-
-    def _problems_of_rows(self, room: int, base: int) -> Iterator[str]:
+    def _problems_of_rows(self, room: int, base: int, salt: int) -> Iterator[str]:
         expected = 0
         with closing(self._connection.execute(_ROWS, (room, 0))) as cursor:
             for columns in cursor:
                 seq = columns[0]
+                if not isinstance(seq, int):
+                    yield "a row is damaged: its number is none"
+                    continue
                 if expected == 0:  # History is dropped from its beginning, and never past the snapshot.
                     expected = min(seq, base + 1)
                 if seq != expected:
                     yield f"rows {expected} to {seq - 1} are missing"
                 expected = seq + 1
                 try:
-                    _checked(columns)
+                    _checked(columns, salt)
                 except StoreCorrupt as error:
                     yield str(error)
         if expected == 0 and base == 0:
@@ -150,11 +150,11 @@ class ReadSession:
             yield f"rows {expected} to {base} are missing"
 
 
-def _checked(columns: Sequence[object]) -> StoredRow:
+def _checked(columns: Sequence[object], salt: int) -> StoredRow:
     """The row, if it is what was written. SQLite's own types are checked too: damage can turn bytes into a number."""
     seq, at, kind, author, checksum, data = columns
     if not (isinstance(data, bytes) and isinstance(author, bytes) and isinstance(at, int) and isinstance(kind, int)):
         raise StoreCorrupt(f"row {seq} is damaged: it is not of its types")
-    if not isinstance(seq, int) or row_checksum(seq, at, kind, author, data) != checksum:
+    if not isinstance(seq, int) or row_checksum(salt, seq, at, kind, author, data) != checksum:
         raise StoreCorrupt(f"row {seq} is damaged: its checksum is wrong")
     return StoredRow(Seq(seq), author.decode(), at, Kind(kind), data)

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from motet.ids import RoomName, Seq
-from motet.persistence.checksum import row_checksum, snapshot_checksum
+from motet.persistence.checksum import room_salt, row_checksum, snapshot_checksum
 from motet.persistence.port import Row, Snapshot
 from motet.persistence.sqlite_file import open_writer, transaction
 from motet.persistence.sqlite_read import ROOM_ID
@@ -43,13 +43,14 @@ _LAST_TO_DROP = f"""
 
 
 class _Head:
-    """The room's id, and the seq of its last row."""
+    """The room's id, the seq of its last row, and the salt of its checksums."""
 
-    __slots__ = ("room", "seq")
+    __slots__ = ("room", "salt", "seq")
 
-    def __init__(self, room: int, seq: int) -> None:
+    def __init__(self, room: int, seq: int, salt: int) -> None:
         self.room = room
         self.seq = seq
+        self.salt = salt
 
 
 class WriteSession:
@@ -96,7 +97,8 @@ class WriteSession:
             present = self._connection.execute("SELECT seq FROM snapshots WHERE room = ?", found).fetchone()
             if not (present[0] if present else 0) <= snapshot.seq <= head:
                 raise ValueError(f"no snapshot of {room!r} can be at {snapshot.seq}: its head is {head}")
-            checksum = snapshot_checksum(snapshot.seq, snapshot.at, snapshot.data, snapshot.sidecar)
+            salt = room_salt(room)
+            checksum = snapshot_checksum(salt, snapshot.seq, snapshot.at, snapshot.data, snapshot.sidecar)
             self._connection.execute(
                 "INSERT OR REPLACE INTO snapshots (room, seq, at, checksum, sidecar, data) VALUES (?, ?, ?, ?, ?, ?)",
                 (found[0], snapshot.seq, snapshot.at, checksum, snapshot.sidecar, snapshot.data),
@@ -116,7 +118,8 @@ class WriteSession:
         (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
         if free <= SLACK_PAGES:
             return False
-        self._connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+        # As a script: it takes a step per page, and `execute` stops after one step of a statement without columns.
+        self._connection.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
         return True
 
     def checkpoint(self) -> None:
@@ -138,7 +141,7 @@ class WriteSession:
             cursor = self._connection.execute("INSERT INTO rooms (name) VALUES (?)", (room,))
             found = (cursor.lastrowid,)
         (head,) = self._connection.execute(_HEAD, {"room": found[0]}).fetchone()
-        return _Head(found[0], head)
+        return _Head(found[0], head, room_salt(room))
 
     def _insert(self, rows: Sequence[Row]) -> list[Seq]:
         heads = self._heads
@@ -148,7 +151,7 @@ class WriteSession:
             head = heads[room]
             seq = head.seq = head.seq + 1
             seqs.append(Seq(seq))
-            checksum = row_checksum(seq, at, kind, author.encode(), data)
+            checksum = row_checksum(head.salt, seq, at, kind, author.encode(), data)
             # bytearray and int: types that sqlite3 binds without asking its adapters, which costs 0.3 µs each.
             values += (head.room, seq, at, int(kind), author, checksum, bytearray(data))
         size = 1 << (len(rows) - 1).bit_length()

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
 from motet.errors import Unavailable
-from motet.persistence.sqlite_file import translated
+from motet.persistence.sqlite_file import FAILURES, translated
 
 
 class Session(Protocol):
@@ -28,17 +28,21 @@ T = TypeVar("T")
 
 
 class SessionThread(Generic[S]):
-    """Runs one call at a time against its session, opened by `connect` when the first call needs it."""
+    """Runs one call at a time against its session.
+
+    The first is opened at once, and so raises to the constructor; it also keeps the files beside the database in being,
+    which a full disk would not let anybody make.
+    """
 
     def __init__(self, name: str, connect: Callable[[], S]) -> None:
         self._connect = connect
-        self._session: S | None = None
+        self._session: S | None = connect()
         self._closed = False
         # Its queue holds one call for each task that awaits `run`: the bound is the caller's.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
 
     async def run(self, call: Callable[[S], T]) -> T:
-        """The call's result. Raises sqlite3.Error as StoreCorrupt or Unavailable, all else as it is."""
+        """The call's result. Raises SQLite's and the system's errors as StoreCorrupt or Unavailable, others as is."""
         if self._closed:
             raise Unavailable("the store is closed")
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._run, call)
@@ -55,7 +59,7 @@ class SessionThread(Generic[S]):
             if self._session is None:
                 self._session = self._connect()
             return call(self._session)
-        except sqlite3.Error as error:
+        except FAILURES as error:
             self._end()
             raise translated(error) from error
 
