@@ -242,6 +242,8 @@ class Roster:
         self._orphans.pop(entry.client, None)
         entry.member, entry.user, entry.ends, entry.claim = member, who.user, inf, None
         who.entries[entry.client] = entry
+        if entry.provoked:  # the former owner was asked, and may have been dead
+            self._ask(member, entry.client, entry.said.clock)
 
     def _take(self, entry: Held, said: Said, now: float) -> Applied:
         """The owner says something of its entry, at the clock known or a higher one."""
@@ -279,7 +281,7 @@ class Roster:
             if now + SLACK >= at:
                 self._end(entry, entry.said.clock, now)
                 continue
-            if entry.member and not entry.provoked:
+            if not entry.provoked:
                 stale = entry.risen + STALE
                 if now + SLACK >= stale:
                     self._provoke(entry)
@@ -289,14 +291,15 @@ class Roster:
 
     def _provoke(self, entry: Held) -> None:
         entry.provoked = True
-        self._ask(entry.member, entry.client, entry.said.clock)
+        if entry.member:
+            self._ask(entry.member, entry.client, entry.said.clock)
 
     def _raise_all(self, now: float) -> None:
         since = self._returns.begin(now)
         if len(self._entries) > ROUND_LIMIT:
             return
         for entry in self._entries.values():
-            if entry.member and entry.risen <= since:
+            if entry.risen <= since:
                 self._provoke(entry)
 
     def _audience(self) -> int:
@@ -307,7 +310,7 @@ def _says_gone(payload: bytes, span: Span) -> bool:
     return payload[span.state_at : span.end] == GONE
 
 
-def _read(payload: bytes, span: Span, known: bytes = b"") -> Said:
+def _read(payload: bytes, span: Span, known: bytes | None = None) -> Said:
     """What an entry says. A state that is known already has been found to be JSON.
 
     This is where an authenticated room will stamp its user's identity into the state.
