@@ -6,6 +6,9 @@ and deletes, and nothing of what they mean. `Document` (off the hot path): views
 May import motet.errors, motet.ids, motet.varint; `crdt/replica` nothing else: no clock, randomness or I/O.
 """
 
+from motet.crdt.build import update_of_file, update_of_json
+from motet.crdt.document import Documents, view_blocking
+from motet.crdt.frames import View
 from motet.crdt.replica import (
     DROPPED,
     MAX_CLIENTS,
@@ -27,7 +30,12 @@ __all__ = [
     "MAX_WAITING",
     "SLOW",
     "TAKEN",
+    "Documents",
     "News",
     "Replica",
+    "View",
     "read_state_vector",
+    "update_of_file",
+    "update_of_json",
+    "view_blocking",
 ]

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
 from motet import varint
+from motet.crdt.replica import read_state_vector
 
 Range = tuple[int, int]
 """A deleted range of clocks: its start and its length."""
@@ -42,16 +43,6 @@ def _merge(ranges: Iterable[Range]) -> list[Range]:
     return merged
 
 
-def read_state_vector(encoded: bytes, at: int = 0) -> dict[int, int]:
-    """The clocks by client of an encoded state vector, from an offset on. Raises as varint.read does."""
-    ends = {}
-    count, at = varint.read(encoded, at)
-    for _ in range(count):
-        client, at = varint.read(encoded, at)
-        ends[client], at = varint.read(encoded, at)
-    return ends
-
-
 def snapshot_hash(snapshot: bytes) -> str:
     """The state hash of an encoded snapshot (Yjs v1: the deletes, then the state vector), whatever its order."""
     deletes: dict[int, list[Range]] = {}
@@ -63,4 +54,4 @@ def snapshot_hash(snapshot: bytes) -> str:
             start, at = varint.read(snapshot, at)
             length, at = varint.read(snapshot, at)
             deletes.setdefault(client, []).append((start, length))
-    return state_hash(read_state_vector(snapshot, at), deletes)
+    return state_hash(read_state_vector(snapshot[at:]), deletes)

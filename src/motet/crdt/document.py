@@ -19,7 +19,7 @@ TIMEOUT = 10.0
 MEMORY = 4 << 30
 """Bytes of address space of one worker (RLIMIT_AS)."""
 
-MAX_WAITING = 32
+MAX_CALLS = 32
 """Calls at once, running ones included. When it is full a call is refused: each holds the bytes of its document."""
 
 
@@ -46,10 +46,10 @@ class Documents:
         """A view of the document (a Yjs v1 update: all that is integrated), or of one of its roots.
 
         Raises DocumentFailed when it cannot be read, or when its worker crashed or took over `timeout` seconds;
-        TryLater when MAX_WAITING calls are under way: it is not queued.
+        TryLater when MAX_CALLS calls are under way: it is not queued.
         """
-        if self._calls >= MAX_WAITING:
-            raise TryLater(f"{MAX_WAITING} views of documents are under way")
+        if self._calls >= MAX_CALLS:
+            raise TryLater(f"{MAX_CALLS} views of documents are under way")
         request = Request(view, root, math.ceil(timeout) + 1, encoded).encode()
         if len(request) > MAX_FRAME:
             raise DocumentFailed(f"the document is over {MAX_FRAME >> 20} MiB")

@@ -27,7 +27,7 @@ class View(Enum):
     TEXT = 2
     """Every text in the document, a line each."""
     XML = 3
-    """The texts and the XML roots, as markup that a parser reads back."""
+    """The roots that are texts or XML, as markup that a parser reads back; another asked for by name fails."""
     HASH = 4
     """The exact state hash (canonical.py)."""
 

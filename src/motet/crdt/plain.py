@@ -7,7 +7,7 @@ from base64 import b64encode
 
 from motet.errors import DocumentFailed
 
-MAX_DEPTH = 150
+MAX_LEVELS = 150
 """Levels of types and values nested in each other, in a view: up to four of Python's 1,000 frames each."""
 
 EXACT = 2**53
@@ -23,8 +23,8 @@ def dumps(value: Json) -> str:
 
 def check_depth(depth: int) -> None:
     """Raises DocumentFailed where a view goes too deep."""
-    if depth > MAX_DEPTH:
-        raise DocumentFailed(f"the document is nested over {MAX_DEPTH} levels deep")
+    if depth > MAX_LEVELS:
+        raise DocumentFailed(f"the document is nested over {MAX_LEVELS} levels deep")
 
 
 def plain(value: object, depth: int) -> Json:

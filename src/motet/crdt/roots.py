@@ -10,13 +10,11 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from dataclasses import dataclass
-from enum import Enum, IntFlag
+from enum import Enum
 
 from motet import varint
+from motet.crdt.replica import MAX_DEPTH
 from motet.errors import MalformedUpdate
-
-MAX_DEPTH = 100
-"""Levels of lists and objects inside one plain value; lib0 and yrs recurse on them."""
 
 GC, DELETED, JSON, BINARY, STRING, EMBED, FORMAT, TYPE, ANY, DOC = range(10)
 TAGGED_TYPES = (3, 5)
@@ -45,17 +43,9 @@ class Outline:
     """Its state vector: for each client the clock after its last struct."""
 
 
-class Holds(IntFlag):
-    """What was seen directly inside a root."""
-
-    NOTHING = 0
-    KEY = 1
-    GHOST = 2
-    """A deleted part of a sequence."""
-    WRITING = 4
-    """String, Format or Embed."""
-    VALUE = 8
-    MARKUP = 16
+# What was seen directly inside a root. Plain integers: an IntFlag's `|` costs a microsecond a struct.
+NOTHING, KEY, GHOST, WRITING, VALUE, MARKUP = 0, 1, 2, 4, 8, 16
+"""GHOST is a deleted part of a sequence; WRITING is a String, Format or Embed."""
 
 
 class _Lane:
@@ -100,26 +90,26 @@ def outline(update: bytes) -> Outline:
         lanes = _scan(update, names)
     except (IndexError, ValueError) as error:
         raise MalformedUpdate(f"no Yjs update: {error}") from error
-    seen = [Holds.NOTHING] * len(names)
+    seen = [NOTHING] * len(names)
     for lane in lanes.values():
         for at, held in enumerate(lane.held):
             owner = lane.owners[at]
             if owner == INHERITED:
                 owner = _follow(lanes, lane, at)
             if owner >= 0:
-                seen[owner >> 1] |= Holds.KEY if owner & 1 else held
+                seen[owner >> 1] |= KEY if owner & 1 else held
     return Outline({name: _kind(seen[n]) for name, n in names.items()}, {c: lane.end for c, lane in lanes.items()})
 
 
-def _kind(seen: Holds) -> Kind:
-    if seen & Holds.WRITING:
+def _kind(seen: int) -> Kind:
+    if seen & WRITING:
         return Kind.TEXT
-    if seen & Holds.VALUE:
+    if seen & VALUE:
         return Kind.ARRAY
-    if seen & Holds.MARKUP:
+    if seen & MARKUP:
         return Kind.XML
     # Texts and elements keep their attributes under keys too, so keys tell only where there never was a sequence.
-    return Kind.MAP if seen == Holds.KEY else Kind.UNKNOWN
+    return Kind.MAP if seen == KEY else Kind.UNKNOWN
 
 
 def _follow(lanes: dict[int, _Lane], lane: _Lane, at: int) -> int:
@@ -155,6 +145,11 @@ def _scan(b: bytes, names: dict[str, int]) -> dict[int, _Lane]:
             owner, origin = NOWHERE, NO_ORIGIN
             if info & 31 != GC:
                 owner, origin, at = _parent(b, at, info, names)
+                if owner == INHERITED and origin == (
+                    client,
+                    lane.end - 1,
+                ):  # it continues its predecessor, as typing does
+                    owner = lane.owners[-1]
             length, held, at = _content(b, at, info & 31)
             lane.add(owner, origin, length, held)
     return lanes
@@ -184,26 +179,26 @@ def _parent(b: bytes, at: int, info: int, names: dict[str, int]) -> tuple[int, t
     return owner, NO_ORIGIN, at
 
 
-def _content(b: bytes, at: int, ref: int) -> tuple[int, Holds, int]:
+def _content(b: bytes, at: int, ref: int) -> tuple[int, int, int]:
     """A struct's length in clocks, what it holds, and the offset after it."""
     if ref == GC:
         length, at = varint.read(b, at)
-        return length, Holds.NOTHING, at
+        return length, NOTHING, at
     if ref == DELETED:
         length, at = varint.read(b, at)
-        return length, Holds.GHOST, at
+        return length, GHOST, at
     if ref == STRING:
         text, at = varint.read_bytes(b, at)
-        return len(text) if text.isascii() else len(text.decode().encode("utf-16-le")) >> 1, Holds.WRITING, at
+        return len(text) if text.isascii() else len(text.decode().encode("utf-16-le")) >> 1, WRITING, at
     if ref == TYPE:
         number, at = varint.read(b, at)
         if number in TAGGED_TYPES:
             at = varint.read_bytes(b, at)[1]
-        return 1, Holds.MARKUP if number in MARKUP_TYPES else Holds.VALUE, at
+        return 1, MARKUP if number in MARKUP_TYPES else VALUE, at
     if ref in (EMBED, FORMAT):
         for _ in range(1 if ref == EMBED else 2):
             at = varint.read_bytes(b, at)[1]
-        return 1, Holds.WRITING, at
+        return 1, WRITING, at
     length = 1
     if ref == BINARY:
         at = varint.read_bytes(b, at)[1]
@@ -215,7 +210,7 @@ def _content(b: bytes, at: int, ref: int) -> tuple[int, Holds, int]:
             at = _skip_value(b, at, 0) if ref == ANY else varint.read_bytes(b, at)[1]
     else:
         raise ValueError(f"content {ref}")
-    return length, Holds.VALUE, at
+    return length, VALUE, at
 
 
 def _skip_value(b: bytes, at: int, depth: int) -> int:

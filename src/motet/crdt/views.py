@@ -14,10 +14,11 @@ from typing import Any
 
 from pycrdt import Array, Doc, Map, Snapshot, Text, XmlElement, XmlFragment, XmlText
 
-from motet.crdt.canonical import read_state_vector, snapshot_hash
+from motet.crdt.canonical import snapshot_hash
 from motet.crdt.frames import View
 from motet.crdt.markup import markup
 from motet.crdt.plain import Json, check_depth, dumps, plain
+from motet.crdt.replica import read_state_vector
 from motet.crdt.roots import Kind, Outline, outline
 from motet.errors import DocumentFailed
 
@@ -43,6 +44,8 @@ def read(encoded: bytes, view: View, root: str | None) -> str:
         if view is View.TEXT:
             return "\n".join(line for value in roots.values() for line in _lines(value, 0))
         if view is View.XML:
+            if root is not None and isinstance(roots[root], (Map, Array)):
+                raise DocumentFailed(f"the root is no markup but {plan.roots[root].value}")
             return "".join(markup(value, 0) for value in roots.values() if isinstance(value, (Text, XmlFragment)))
         values = {name: _json(value, view is View.DELTA, 0) for name, value in roots.items()}
     return dumps(values if root is None else values[root])
