@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -18,7 +19,9 @@ pytestmark = pytest.mark.node
 def stored_rooms(server: MotetServer) -> str:
     """What `motet rooms` prints about the data directory of a running server."""
     command = [sys.executable, "-m", "motet", "rooms", "--data", str(server.data)]
-    return subprocess.run(command, capture_output=True, text=True, check=True, env={"COLUMNS": "400"}).stdout
+    return subprocess.run(
+        command, capture_output=True, text=True, check=True, env={**os.environ, "COLUMNS": "400"}
+    ).stdout
 
 
 async def test_reading_a_missing_room_is_empty_and_creates_nothing(

@@ -79,6 +79,7 @@ async def test_offline_edits_come_back(
     await client.edit(append="together ")
     await converged([client, other])
     await client.disconnect()
+    await client.wait_until(lambda r: not r.connected, "disconnected")
     await client.edit(append="offline ", push=["offline"])
     await other.edit(append="meanwhile ", push=["meanwhile"])
     await client.connect()
