@@ -145,7 +145,7 @@ async def test_what_a_room_submits_before_it_is_told_of_the_failure_fails_too() 
     store.error = None
     journal.submit(rows(A, b"after"), log.done("after"))
     await journal.flush()
-    assert log.outcomes[told - 1] != ("late", [1])
+    assert {outcome for _, outcome in log.outcomes[:told]} == {Unavailable}
     assert log.outcomes[told:] == [("after", [1])]
 
 
@@ -324,4 +324,4 @@ async def test_under_random_failures_every_submission_has_one_outcome_and_it_is_
     assert order == sorted(order), f"seed {seed}"
     for room, data in kept.items():
         stored = await store.load(room)
-        assert [row.data for row in stored.tail] if stored else data == [], f"seed {seed}"
+        assert ([row.data for row in stored.tail] if stored else []) == data, f"seed {seed}"
