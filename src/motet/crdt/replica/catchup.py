@@ -1,24 +1,76 @@
 """The diff in updates of bounded size, in dependency order: a Yjs reader that applies them so never has any pending.
 
-Segments whose references were sent go whole, unread; only where segments refer to each other both ways are their
-structs looked at one by one. Each update is made when it is asked for. Clocks, not places, are kept in between, so
-takes and rewriting do not disturb it.
+What a replica held at any moment refers to nothing outside itself. So the cuts are the state vectors of the past, noted
+every STEP bytes; a peer that has all up to one of them, and what it had before, never lacks a cause.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from array import array
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from motet.crdt.replica.assemble import Cut, assemble
-from motet.crdt.replica.lane import Lane, Segment
-from motet.crdt.replica.scan import scan_block
-from motet.crdt.replica.store import Store
 from motet.varint import write
 
-_AHEAD: Final = 32  # structs scanned at a time where they are looked at one by one
-_LOOKS: Final = 2048  # structs looked at for one update, which then goes as it is: about 3 ms
+if TYPE_CHECKING:
+    from motet.crdt.replica.store import Store
+
+STEP: Final = 64 << 10
+"""Bytes taken between two notes: what a cut may exceed the asked size by."""
+
+
+class History:
+    """Past state vectors, each as the clocks that differ from the one before. A note takes 8 bytes a lane that grew."""
+
+    __slots__ = ("clocks", "lanes", "marks")
+
+    def __init__(self) -> None:
+        self.lanes: array[int] = array("I")  # a lane's number, and …
+        self.clocks: array[int] = array("I")  # … its end then
+        self.marks: array[int] = array("I")  # how many rows each note has, all before it included
+
+    def note(self, store: Store) -> None:
+        """Notes where the lanes end now."""
+        for lane in store.by_number:
+            if lane.noted != lane.end:
+                lane.noted = lane.end
+                self.lanes.append(lane.number)
+                self.clocks.append(lane.end)
+        self.marks.append(len(self.lanes))
+
+    def take_back(self, notes: int, store: Store) -> None:
+        """Forgets all notes but the first so many."""
+        if len(self.marks) > notes:
+            rows = self.marks[notes - 1] if notes else 0
+            for number in self.lanes[rows:]:
+                if number <= len(store.by_number):
+                    store.by_number[number - 1].noted = 0  # the next note names it once too often: that is harmless
+            del self.marks[notes:], self.lanes[rows:], self.clocks[rows:]
+
+    def thin(self, store: Store) -> None:
+        """Joins notes between which, by now, less than a STEP of bytes is left."""
+        ends = dict.fromkeys(range(1, len(store.by_number) + 1), 0)
+        joined = History()
+        pending: dict[int, int] = {}
+        left = row = 0
+        for mark in self.marks:
+            for number, clock in zip(self.lanes[row:mark], self.clocks[row:mark], strict=True):
+                if clock > ends[number]:
+                    left += store.by_number[number - 1].bytes_between(ends[number], clock)
+                    pending[number] = ends[number] = clock
+            row = mark
+            if left >= STEP:
+                joined._flush(pending)
+                left, pending = 0, {}
+        if pending:
+            joined._flush(pending)
+        self.lanes, self.clocks, self.marks = joined.lanes, joined.clocks, joined.marks
+
+    def _flush(self, ends: Mapping[int, int]) -> None:
+        self.lanes.extend(ends.keys())
+        self.clocks.extend(ends.values())
+        self.marks.append(len(self.lanes))
 
 
 class CatchUp:
@@ -27,90 +79,54 @@ class CatchUp:
     def __init__(self, store: Store, have: Mapping[int, int], limit: int) -> None:
         self._store = store
         self._limit = limit
-        self._sent = dict(have)
+        self._sent = {client: have.get(client, 0) for client in store.lanes}
         self._goal = {client: lane.end for client, lane in store.lanes.items()}
-        self._cuts: dict[int, list[Cut]] = {}
-        self._size = self._looks = 0
 
     def updates(self) -> Iterator[bytes]:
         """The updates; at least one."""
-        for client in sorted(self._goal, reverse=True):
-            way = [(client, self._goal[client] - 1)]
-            while way:
-                client, clock = way[-1]
-                lack = self._send(client)
-                if self._full():
-                    yield assemble(self._cuts, ())
-                    self._cuts, self._size, self._looks = {}, 0, 0
-                elif lack is not None and self._sent.get(client, 0) <= clock:
-                    way.append(lack)
-                else:
-                    way.pop()
-        yield from self._deletes()
+        store, goal, sent = self._store, self._goal, self._sent
+        history = store.history
+        lanes, clocks, marks = history.lanes[:], history.clocks[:], history.marks[:]
+        cut = dict(sent)  # how far this update goes
+        row = size = 0
+        for mark in marks:
+            for number, clock in zip(lanes[row:mark], clocks[row:mark], strict=True):
+                lane = store.by_number[number - 1]
+                clock = min(clock, goal[lane.client])
+                if clock > cut[lane.client]:
+                    size += lane.bytes_between(cut[lane.client], clock)
+                    cut[lane.client] = clock
+            row = mark
+            if size >= self._limit:
+                yield assemble(self._cuts(cut), ())
+                size = 0
+        yield from self._deletes(self._cuts({client: max(cut[client], end) for client, end in goal.items()}))
 
-    def _full(self) -> bool:
-        return self._size >= self._limit or (self._looks >= _LOOKS and self._size > 0)
-
-    def _send(self, client: int) -> tuple[int, int] | None:
-        """Adds the client's structs until the update is full or the goal reached, or the id in the answer must go first."""
-        lane = self._store.lanes[client]
-        goal = self._goal[client]
-        at = self._sent.get(client, 0)
-        while at < goal and not self._full():
-            i = bisect_right(lane.starts, at) - 1
-            segment = lane.segments[i]
-            end = min(lane.segment_end(i), goal)
-            lack = None
-            if not self._satisfied(segment):
-                end, lack = self._look(lane, segment, at, end)
+    def _cuts(self, to: Mapping[int, int]) -> dict[int, list[Cut]]:
+        """The structs up to these clocks, which are sent by that."""
+        cuts = {}
+        for client, end in to.items():
+            at = self._sent[client]
             if end > at:
-                self._add(client, Cut(at, end, *lane.cut(at, end)))
-                self._sent[client] = at = end
-            if lack is not None:
-                return lack
-        return None
+                cuts[client] = [Cut(at, end, *self._store.lanes[client].cut(at, end))]
+                self._sent[client] = end
+        return cuts
 
-    def _satisfied(self, segment: Segment) -> bool:
-        needs = segment.needs
-        return needs is None or all(self._sent.get(client, 0) > clock for client, clock in needs.items())
-
-    def _look(self, lane: Lane, segment: Segment, at: int, end: int) -> tuple[int, tuple[int, int] | None]:
-        """How far the segment's structs from `at` on can go, and what the next one lacks."""
-        sent = self._sent
-        i = bisect_right(segment.index(lane.client), at) - 1
-        while i < segment.count:
-            count = min(_AHEAD, segment.count - i)
-            structs, _ = scan_block(segment.data, segment.offsets[i], lane.client, segment.clocks[i], count)
-            for struct in structs:
-                clock, _, _, _, oc, ok, rc, rk, *_ = struct
-                if clock >= end:
-                    return end, None
-                if oc >= 0 and oc != lane.client and ok >= sent.get(oc, 0) and clock >= at:
-                    return clock, (oc, ok)
-                if rc >= 0 and rc != lane.client and rk >= sent.get(rc, 0):
-                    return max(clock, at), (rc, rk)
-                self._looks += 1
-            i += count
-        return end, None
-
-    def _add(self, client: int, cut: Cut) -> None:
-        self._cuts.setdefault(client, []).append(cut)
-        self._size += len(cut.data)
-
-    def _deletes(self) -> Iterator[bytes]:
+    def _deletes(self, cuts: dict[int, list[Cut]]) -> Iterator[bytes]:
         """The last structs, and the deletes of what was sent."""
         sets: list[tuple[int, bytes]] = []
+        size = sum(len(cut.data) for client_cuts in cuts.values() for cut in client_cuts)
         for client, goal in sorted(self._goal.items(), reverse=True):
             ranges = self._store.dead.get(client)
             count, body = 0, b""
             for n, encoded in ranges.below(goal) if ranges is not None else ():
                 count += n
                 body += encoded
-                if self._size + len(body) >= self._limit:
+                if size + len(body) >= self._limit:
                     sets.append((client, write(count) + body))
-                    yield assemble(self._cuts, sets)
-                    self._cuts, self._size, sets, count, body = {}, 0, [], 0, b""
+                    yield assemble(cuts, sets)
+                    cuts, size, sets, count, body = {}, 0, [], 0, b""
             if count:
                 sets.append((client, write(count) + body))
-                self._size += len(body)
-        yield assemble(self._cuts, sets)
+                size += len(body)
+        yield assemble(cuts, sets)

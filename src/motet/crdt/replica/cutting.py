@@ -26,37 +26,46 @@ def cut_text(text: bytes, a: int, z: int) -> bytes:
     return text.decode().encode("utf-16-le")[2 * a : 2 * z].decode("utf-16-le", "replace").encode()
 
 
-def _cut_values(b: Bytes, content: int, ref: int, a: int, z: int) -> bytes:
+def cut_head(b: Bytes, struct: Struct, client: int, a: int, ref: int) -> bytes:
+    """All before the content, of the struct's part from clock `a` on, with this content ref."""
+    clock, _, start, _, _, _, rc, rk, content, _ = struct
+    info = b[start] & ~REF | ref
+    if a == clock:
+        return bytes((info,)) + b[start + 1 : content]
+    right = write(rc) + write(rk) if rc >= 0 else b""
+    return bytes((info | HAS_ORIGIN,)) + write(client) + write(a - 1) + right
+
+
+def cut_content(b: Bytes, struct: Struct, a: int, z: int) -> bytes:
+    """The text or values of the ids [a, z), without the length or count in front."""
+    clock, length, start, stop, _, _, _, _, content, _ = struct
     _, at = read(b, content)
+    if a == clock and z == clock + length:
+        return bytes(b[at:stop])
+    ref = b[start] & REF
+    if ref == STRING:
+        return cut_text(bytes(b[at:stop]), a - clock, z - clock)
     first = at
-    for i in range(z):
-        if i == a:
+    for k in range(clock, z):
+        if k == a:
             first = at
         at = skip_values(b, at, [2], len(b)) if ref == ANY else skip_text(b, at)
-    return write(z - a) + bytes(b[first:at])
+    return bytes(b[first:at])
 
 
 def part(b: Bytes, struct: Struct, client: int, a: int, z: int) -> bytes:
     """The struct at b, cut to its ids with clocks [a, z)."""
-    clock, length, start, stop, _, _, rc, rk, content, _ = struct
+    clock, length, start, stop, *_ = struct
     if a == clock and z == clock + length:
         return bytes(b[start:stop])
-    info = b[start]
-    ref = info & REF
+    ref = b[start] & REF
     if ref in (GC, SKIP):
         return bytes((ref,)) + write(z - a)
-    if a == clock:
-        head = bytes(b[start:content])
-    else:
-        head = bytes((info | HAS_ORIGIN,)) + write(client) + write(a - 1)
-        if rc >= 0:
-            head += write(rc) + write(rk)
+    head = cut_head(b, struct, client, a, ref)
     if ref == DELETED:
         return head + write(z - a)
+    content = cut_content(b, struct, a, z)
     if ref == STRING:
-        _, at = read(b, content)
-        text = cut_text(bytes(b[at:stop]), a - clock, z - clock)
-        return head + write(len(text)) + text
-    if ref in (ANY, JSON):
-        return head + _cut_values(b, content, ref, a - clock, z - clock)
-    raise AssertionError("a struct of one id cannot be cut")
+        return head + write(len(content)) + content
+    assert ref in (ANY, JSON), "a struct of one id cannot be cut"
+    return head + write(z - a) + content

@@ -36,7 +36,7 @@ Mark = tuple[int, int, int, int, int, int, int, bytes, bytes]
 class Segment:
     """Structs of one lane, end to end. `clocks` and `offsets` are empty until the segment is indexed."""
 
-    __slots__ = ("clock", "clocks", "count", "data", "dead", "needs", "offsets")
+    __slots__ = ("clock", "clocks", "count", "data", "dead", "offsets")
 
     def __init__(self, clock: int, data: bytes | bytearray, count: int) -> None:
         self.clock = clock
@@ -44,7 +44,6 @@ class Segment:
         self.data = data
         self.clocks: array[int] = array("I")
         self.offsets: array[int] = array("I")
-        self.needs: dict[int, int] | None = None  # other clients' highest clocks that the structs refer to
         self.dead = 0  # an estimate of the bytes whose content is deleted and still here
 
     def index(self, client: int) -> array[int]:
@@ -55,7 +54,7 @@ class Segment:
             self.offsets = array("I", [s[2] for s in structs])
         return self.clocks
 
-    def bytes_between(self, a: int, z: int, end: int, client: int) -> int:
+    def bytes_between(self, a: int, z: int, end: int) -> int:
         """About how many bytes the ids [a, z) take, of a segment whose ids end at `end`."""
         if a <= self.clock and z >= end:
             return len(self.data)
@@ -84,6 +83,7 @@ class Lane:
         "end",
         "expected",
         "me",
+        "noted",
         "number",
         "segments",
         "starts",
@@ -95,6 +95,7 @@ class Lane:
         self.me = write(client)
         self.number = number
         self.end = 0  # the next clock
+        self.noted = 0  # what it was when the history last noted it
         self.segments: list[Segment] = []
         self.starts: list[int] = []  # of the segments, to bisect in
         self.container_clocks: array[int] = array("I")  # from this clock on the structs lie in …
@@ -109,7 +110,7 @@ class Lane:
 
     def push(self, b: Bytes, struct: Struct, container: int) -> None:
         """Appends a struct whose clock is `end`."""
-        clock, length, start, stop, oc, ok, rc, rk, content, _ = struct
+        clock, length, start, stop, _, _, rc, rk, content, _ = struct
         self.settle()
         segments = self.segments
         if not segments or not isinstance(segments[-1].data, bytearray) or self._full(segments[-1]):
@@ -125,10 +126,6 @@ class Lane:
         if not self.containers or self.containers[-1] != container:
             self.container_clocks.append(clock)
             self.containers.append(container)
-        if oc >= 0 and oc != self.client:
-            self._need(segment, oc, ok)
-        if rc >= 0 and rc != self.client:
-            self._need(segment, rc, rk)
         info = b[start]
         if info & (REF | HAS_SUB) == STRING:
             self._text = at + content - start
@@ -196,13 +193,6 @@ class Lane:
                 self._rotten.append((self, last))
         self.segments.append(Segment(self.end, bytearray(), 0))
         self.starts.append(self.end)
-
-    @staticmethod
-    def _need(segment: Segment, client: int, clock: int) -> None:
-        if segment.needs is None:
-            segment.needs = {client: clock}
-        elif segment.needs.get(client, -1) < clock:
-            segment.needs[client] = clock
 
     # -- taking back
 
@@ -291,6 +281,29 @@ class Lane:
 
     # -- deletes and rewriting
 
+    def seal(self) -> None:
+        """Closes the last segment: the next struct begins another."""
+        self.settle()
+        last = self.segments[-1]
+        last.data = bytes(last.data)
+        self._text = -1
+        self.expected = _NEVER
+
+    def replace(self, first: int, count: int, segment: Segment) -> None:
+        """Puts a segment in the place of `count` sealed ones."""
+        self.segments[first : first + count] = [segment]
+        self.starts[first : first + count] = [segment.clock]
+
+    def bytes_between(self, a: int, z: int) -> int:
+        """About how many bytes the ids [a, z), not empty, take."""
+        first = bisect_right(self.starts, a) - 1
+        last = bisect_right(self.starts, z - 1) - 1
+        size = 0
+        for i in range(first, last + 1):
+            segment, end = self.segments[i], self.segment_end(i)
+            size += segment.bytes_between(max(a, segment.clock), min(z, end), end)
+        return size
+
     def bury(self, a: int, z: int) -> int:
         """Counts the ids [a, z) as deleted; about how many bytes they take."""
         buried = 0
@@ -298,7 +311,7 @@ class Lane:
         while i < len(self.starts) and self.starts[i] < z:
             segment = self.segments[i]
             end = self.segment_end(i)
-            size = segment.bytes_between(max(a, segment.clock), min(z, end), end, self.client)
+            size = segment.bytes_between(max(a, segment.clock), min(z, end), end)
             half = len(segment.data) >> 1
             if segment.dead <= half < segment.dead + size and i + 1 < len(self.starts):
                 self._rotten.append((self, segment))

@@ -42,7 +42,7 @@ Struct = tuple[int, int, int, int, int, int, int, int, int, int]
 """clock, length; start, stop (offsets); origin's client and clock; right origin's client and clock; content, chain.
 
 Without origin and right origin, the origin's place holds the parent's id if it is an id. NONE is "it has none".
-`content`, an offset, is 0 for GC and Skip. `chain` is the offset after the origin if that is the id just before, or 0."""
+`content`, an offset, is 0 for GC and Skip. `chain` is the offset after the origin if that is the id before, or 0."""
 
 Block = tuple[int, list[Struct]]
 Deletion = tuple[int, int, int]

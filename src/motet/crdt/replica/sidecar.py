@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final, Literal
 
+from motet.crdt.replica.catchup import History
 from motet.crdt.replica.lane import FIRST_ROOT, SEGMENT, SEGMENT_STRUCTS, Lane, Segment
 from motet.crdt.replica.ranges import RANGE_BYTES, Page, Ranges
 from motet.crdt.replica.scan import read_head
@@ -22,7 +23,7 @@ from motet.varint import read, write
 _FORMAT: Final = 1
 Column = Literal["I", "Q"]
 
-# one row a lane, segment, need, container, root, set of deletes, page
+# one row a lane, segment, container, set of deletes, page of one, note of the history
 _COLUMNS: Final[tuple[tuple[str, Column], ...]] = (
     ("lane_client", "Q"),
     ("lane_end", "I"),
@@ -32,9 +33,6 @@ _COLUMNS: Final[tuple[tuple[str, Column], ...]] = (
     ("segment_count", "I"),
     ("segment_size", "I"),
     ("segment_dead", "I"),
-    ("segment_needs", "I"),
-    ("need_client", "Q"),
-    ("need_clock", "I"),
     ("container_clock", "I"),
     ("container", "Q"),
     ("set_client", "Q"),
@@ -42,6 +40,9 @@ _COLUMNS: Final[tuple[tuple[str, Column], ...]] = (
     ("page_low", "I"),
     ("page_count", "I"),
     ("page_size", "I"),
+    ("note_lane", "I"),
+    ("note_clock", "I"),
+    ("note_mark", "I"),
 )
 
 
@@ -102,7 +103,12 @@ def write_sidecar(store: Store) -> bytes:
         lane.settle()
         groups = list(_groups(lane))
         for group in groups:
-            _add_segment(columns, group)
+            columns.add(
+                segment_clock=group[0].clock,
+                segment_count=sum(s.count for s in group),
+                segment_size=sum(len(s.data) for s in group),
+                segment_dead=min(sum(s.dead for s in group), 2**32 - 1),
+            )
         for clock, container in zip(lane.container_clocks, lane.containers, strict=True):
             columns.add(container_clock=clock, container=container)
         columns.add(
@@ -116,6 +122,8 @@ def write_sidecar(store: Store) -> bytes:
         columns.add(set_client=client, set_pages=len(pages))
         for page in pages:
             columns.add(page_low=page.low, page_count=page.count, page_size=len(page.encode()))
+    history = store.history
+    columns.by_name.update(note_lane=history.lanes[:], note_clock=history.clocks[:], note_mark=history.marks[:])
     return columns.encode()
 
 
@@ -132,22 +140,6 @@ def _groups(lane: Lane) -> Iterator[list[Segment]]:
         group.append(segment)
     if group:
         yield group
-
-
-def _add_segment(columns: Columns, group: list[Segment]) -> None:
-    needs: dict[int, int] = {}
-    for segment in group:
-        for client, clock in (segment.needs or {}).items():
-            needs[client] = max(clock, needs.get(client, 0))
-    columns.add(
-        segment_clock=group[0].clock,
-        segment_count=sum(s.count for s in group),
-        segment_size=sum(len(s.data) for s in group),
-        segment_dead=min(sum(s.dead for s in group), 2**32 - 1),
-        segment_needs=len(needs),
-    )
-    for client, clock in needs.items():
-        columns.add(need_client=client, need_clock=clock)
 
 
 def open_store(encoded: bytes, sidecar: bytes) -> Store:
@@ -167,7 +159,7 @@ class _Opening:
         self._store = Store()
         self._store.roots.update((root, i) for i, root in enumerate(columns.roots, FIRST_ROOT))
         self._sizes: dict[int, list[int]] = {}  # by client: its segments' bytes
-        self._segment = self._need = self._container = 0  # the next rows
+        self._segment = self._container = 0  # the next rows
 
     def run(self) -> Store:
         """The store."""
@@ -181,7 +173,21 @@ class _Opening:
             at = self._fill(store.lanes[client], at)
         if self._read_dead(at) != len(self._encoded):
             raise ValueError("length")
+        self._read_history(store.history)
         return store
+
+    def _read_history(self, history: History) -> None:
+        columns, lanes = self._columns, self._store.by_number
+        history.lanes, history.clocks, history.marks = (
+            columns["note_lane"],
+            columns["note_clock"],
+            columns["note_mark"],
+        )
+        rows = len(history.lanes)
+        if len(history.clocks) != rows or (history.marks and history.marks[-1] != rows):
+            raise ValueError("history")
+        for number, clock in zip(history.lanes, history.clocks, strict=True):
+            lanes[number - 1].noted = clock
 
     def _read_lane(self, lane: Lane, row: int) -> None:
         """Everything of a lane but its bytes."""
@@ -192,10 +198,6 @@ class _Opening:
             segment = Segment(columns["segment_clock"][i], b"", columns["segment_count"][i])
             segment.dead = columns["segment_dead"][i]
             self._store.garbage += segment.dead
-            needs = range(self._need, self._need + columns["segment_needs"][i])
-            if needs:
-                segment.needs = {columns["need_client"][k]: columns["need_clock"][k] for k in needs}
-            self._need = needs.stop
             lane.segments.append(segment)
             lane.starts.append(segment.clock)
         self._sizes[lane.client] = columns["segment_size"][rows.start : rows.stop].tolist()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from motet.crdt.replica.assemble import Cut, assemble, encode_dead
+from motet.crdt.replica.catchup import STEP, History
 from motet.crdt.replica.conflict import Comparison
 from motet.crdt.replica.cutting import part
 from motet.crdt.replica.lane import FIRST_ROOT, LANE_BYTES, MAP, UNKNOWN, Lane, Mark, Segment
@@ -51,7 +52,7 @@ class Intake:
 class Store:
     """See the module."""
 
-    __slots__ = ("by_number", "dead", "garbage", "lanes", "roots", "rotten", "size")
+    __slots__ = ("by_number", "dead", "garbage", "history", "lanes", "note_at", "roots", "rotten", "size")
 
     def __init__(self) -> None:
         self.lanes: dict[int, Lane] = {}
@@ -59,6 +60,8 @@ class Store:
         self.roots: dict[bytes, int] = {}  # names (as written) that structs have for their parents → container
         self.dead: dict[int, Ranges] = {}
         self.size = 0  # bytes of structs, of deleted ranges, and what the lanes themselves take
+        self.history = History()
+        self.note_at = STEP  # the size at which it notes the next state vector
         self.garbage = 0  # about how many of them are content that is deleted
         self.rotten: list[tuple[Lane, Segment]] = []  # segments that are mostly that
 
@@ -115,6 +118,9 @@ class Store:
             index += 1
         if end > first:
             intake.added.append((client, first))
+            if self.size >= self.note_at:
+                self.history.note(self)
+                self.note_at = self.size + STEP
         return index
 
     def _push(self, intake: Intake, lane: Lane, b: Bytes, struct: Struct) -> None:
@@ -173,14 +179,15 @@ class Store:
         self.size += LANE_BYTES
         return lane
 
-    def take_back(self, trail: Mapping[int, Mark | None], size: int, roots: int) -> None:
-        """Undoes what `advance` did since the trail began, when size and number of roots were these."""
+    def take_back(self, trail: Mapping[int, Mark | None], size: int, roots: int, notes: int) -> None:
+        """Undoes what `advance` did since the trail began, when size, number of roots and notes were these."""
         for client, mark in reversed(list(trail.items())):
             if mark is not None:
                 self.lanes[client].restore(mark)
             elif self.lanes.pop(client, None) is not None:
                 self.by_number.pop()
         self.size = size
+        self.history.take_back(notes, self)
         while len(self.roots) > roots:
             self.roots.popitem()
 

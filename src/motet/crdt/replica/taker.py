@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from motet.crdt.replica.compaction import tidy
 from motet.crdt.replica.gate import Gate, Piece, Ticket, Waits
 from motet.crdt.replica.news import Ledger
 from motet.crdt.replica.scan import Block, Deletion, scan
@@ -35,11 +36,11 @@ class Taker:
         if blocks:
             if len(blocks) > 1 or len(blocks[0][1]) > 1:
                 intake.trail = {}
-            size, roots = store.size, len(store.roots)
+            before = (store.size, len(store.roots), len(store.history.marks))
             try:
                 rest = self._integrate(intake, update, author, blocks)
             except (IdConflict, MalformedUpdate):
-                store.take_back(intake.trail or {}, size, roots)
+                store.take_back(intake.trail or {}, *before)
                 raise
         late = self.delete(intake, author, deletions)
         if intake.added or intake.news:
@@ -55,6 +56,8 @@ class Taker:
             kept = not fresh or self._park(ticket, author, rest, late)
         if self.gate.bytes and intake.added:
             self.wake([client for client, _ in intake.added])
+        if self.store.rotten:
+            tidy(self.store)
         if ticket is None:
             return TAKEN
         if not kept:
