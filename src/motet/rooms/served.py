@@ -121,7 +121,8 @@ class Served:
         self.idle_since = host.now()
         self.closed = False
         self.scheduled = False
-        self._presence: asyncio.TimerHandle | None = None
+        self._presence: asyncio.Handle | None = None
+        self._presence_at = 0.0
         self._working = False
         self._shared: dict[int, tuple[bytes, dict[Group, bytes]]] = {}
 
@@ -204,13 +205,13 @@ class Served:
         """One timer for the room's next presence tick."""
         now = self.host.now()
         due = self.room.roster.due(now)
-        timer = self._presence
         if due is None or self.closed:
             return
-        if timer is not None:
-            if timer.when() <= asyncio.get_running_loop().time() + max(0.0, due - now):
+        if self._presence is not None:
+            if self._presence_at <= due:
                 return
-            timer.cancel()
+            self._presence.cancel()
+        self._presence_at = due
         self._presence = asyncio.get_running_loop().call_later(max(0.0, due - now), self._presence_tick)
 
     def _presence_tick(self) -> None:
