@@ -267,3 +267,18 @@ def test_presence_of_one_reaches_the_others_and_the_newcomer(at: Fixture) -> Non
     joined = at.room.join(at.member(), at.now)
     (roster,) = sent(joined, Out.AWARENESS)
     assert state in roster.data
+
+
+def test_a_provider_that_begins_to_sync_anew_has_forgotten_what_it_counted(at: Fixture) -> None:
+    """[H3] Its count is one again: a status for what it sent before would make it say "saved" too early."""
+    ada = at.join(hocuspocus=True)
+    at.update(ada, typed(7, 0, "a"))
+    at.tick()
+    at.update(ada, typed(7, 1, "b"))
+    at.receive(ada, SyncStep1("", b"\0"))
+    at.receive(ada, SyncStep1("", b"\0"))
+    assert not sent([*at.tick(), *at.room.committed(), *at.room.committed()], Out.SAVED)
+    at.receive(ada, SyncStep2("", NO_CHANGE))
+    assert not sent(at.tick(), Out.SAVED)
+    at.receive(ada, SyncStep2("", NO_CHANGE))
+    assert len(sent(at.tick(), Out.SAVED)) == 1

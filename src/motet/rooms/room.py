@@ -149,8 +149,20 @@ class Room:
         except MalformedUpdate as e:
             raise ProtocolViolation(f"sync step 1: {e}") from e
         if member.wants_status:
+            self._forget_statuses(member)
             effects.append(self._ask(member, counted=True))
         return effects
+
+    def _forget_statuses(self, member: Member) -> None:
+        """[H3] A provider that begins a sync sets its count to one, whatever it still waited for: all of that is in the
+        answer to our question, whose status follows the commit of everything before it."""
+        member.owed = 0
+        member.questions = deque([False] * len(member.questions))
+        member.parked = {ticket: Parked(parked.since, 0) for ticket, parked in member.parked.items()}
+        self._acks = [other for other in self._acks if other is not member]
+        for acks in self._in_flight:
+            acks[:] = [other for other in acks if other is not member]
+        self._long = deque(long._replace(statuses=0) if long.member is member else long for long in self._long)
 
     def _step2(self, member: Member, data: bytes) -> Effects:
         """What we lacked. With it the statuses are due that were withheld for updates of the same member."""
