@@ -50,9 +50,9 @@ def update_of_json(template: Json) -> bytes:
     """The Yjs v1 update of the roots in a template, in the form above. Raises ConfigError."""
     if not isinstance(template, dict):
         raise ConfigError("a template is an object of roots")
-    digest = sha256(dumps(template).encode()).digest()
-    builder = _Builder(client=(1 << 32) + int.from_bytes(digest[:6], "big"))
     try:
+        digest = sha256(dumps(template).encode()).digest()
+        builder = _Builder(client=(1 << 32) + int.from_bytes(digest[:6], "big"))
         for name in sorted(template):
             builder.root(name, template[name])
     except (ValueError, OverflowError) as error:  # half a surrogate pair, no base64, an integer over 64 bits
