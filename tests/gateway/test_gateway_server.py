@@ -212,3 +212,15 @@ async def test_a_certificate_that_cannot_be_read_is_a_clear_error(certificate: t
         with pytest.raises(ConfigError, match="certificate"):
             async with running(listen=ListenSettings(port=0, tls_cert=cert, tls_key=certificate[1])):
                 pass
+
+
+async def test_a_tls_handshake_that_takes_too_long_ends_the_connection(certificate: tuple[Path, Path]) -> None:
+    """[G14] head_seconds for it, and again for the head."""
+    listen = ListenSettings(port=0, tls_cert=certificate[0], tls_key=certificate[1])
+    async with running(listen=listen, head_seconds=0.2) as server:
+        raw = await server.connect()
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await raw.head()
+        raw = await server.connect(trust(certificate[0]))
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await raw.head()

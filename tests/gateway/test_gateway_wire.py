@@ -219,6 +219,16 @@ async def test_a_message_over_the_limit_is_dropped_and_told_with_its_beginning()
         assert (size_so_far, head_of_fragments[:12]) == (100 * KIB + 9, b"fragments\0\0\0")
 
 
+async def test_a_small_limit_holds_too() -> None:
+    """[G8] To the byte."""
+    async with running(max_message_bytes=100) as server:
+        raw = await server.open()
+        raw.frame(BINARY, bytes(101))
+        raw.frame(BINARY, bytes(100))
+        assert await raw.next() == (BINARY, bytes(100))
+        assert server.last.oversizes == [(101, bytes(101))]
+
+
 @pytest.mark.parametrize("size", [250 * KIB, 30 * MIB])
 async def test_a_client_that_uploads_too_much_learns_the_code(size: int) -> None:
     """[G8] Never 1009 or a reset, on which y-websocket uploads again: the upload is read to its end and dropped."""
@@ -336,6 +346,18 @@ async def test_the_application_can_ping_and_anything_counts_as_an_answer() -> No
         raw.frame(PONG)
         assert await raw.next() == (BINARY, b"after")
         assert server.last.events == ["opened", "heard"]
+
+
+async def test_a_peer_that_we_do_not_read_is_not_silent() -> None:
+    """[G3] Its silence is ours."""
+    async with running(ping_seconds=0.05, pong_seconds=0.1) as server:
+        raw = await server.open()
+        assert await raw.next() == (PING, b"")
+        server.last.wire.pause_reading()
+        raw.frame(BINARY, b"later")
+        await asyncio.sleep(0.5)
+        server.last.wire.resume_reading()
+        assert await raw.next() == (BINARY, b"later")
 
 
 async def test_a_slow_upload_is_not_silence() -> None:

@@ -49,12 +49,13 @@ class Gateway:
 
     def __init__(self, accept: Accept, settings: GatewaySettings) -> None:
         self.settings = settings
-        self.heads: dict[asyncio.Transport, float] = {}
-        """Sockets whose request head is not complete, and since when; the oldest first. Bounded by `max_heads`."""
         self._accept = accept
         self._pen = HoldingPen(settings)
-        self._upgrades: set[asyncio.Task[None]] = set()  # bounded by max_accepting
-        self._wires: set[PicowsWire] = set()  # bounded by max_connections
+        # Sockets whose request head is not complete, and since when, the oldest first. Bounded by max_heads: then the
+        # oldest is closed.
+        self._heads: dict[asyncio.Transport, float] = {}
+        self._upgrades: set[asyncio.Task[None]] = set()  # bounded by max_accepting: then 503
+        self._wires: set[PicowsWire] = set()  # bounded by max_connections: then 503
         self._per_address: Counter[str] = Counter()
         self._draining = False
         self._sweeps = 0
@@ -66,19 +67,19 @@ class Gateway:
 
     def statistics(self) -> GatewayStatistics:
         """How many there are of what."""
-        return GatewayStatistics(len(self._wires), len(self._upgrades), self._pen.held, len(self.heads))
+        return GatewayStatistics(len(self._wires), len(self._upgrades), self._pen.held, len(self._heads))
 
     def head_awaited(self, transport: asyncio.Transport) -> None:
         """A socket owes us a request head. Where too many do, the oldest is closed: honest clients send it at once."""
-        self.heads.setdefault(transport, time.monotonic())
-        if len(self.heads) > self.settings.max_heads:
-            oldest = next(iter(self.heads))
-            del self.heads[oldest]
+        self._heads.setdefault(transport, time.monotonic())
+        if len(self._heads) > self.settings.max_heads:
+            oldest = next(iter(self._heads))
+            del self._heads[oldest]
             oldest.abort()
 
     def head_done(self, transport: asyncio.Transport) -> None:
         """The head is complete, or the socket has ended."""
-        self.heads.pop(transport, None)
+        self._heads.pop(transport, None)
 
     def upgrade(self, transport: asyncio.Transport, upgrade: Upgrade) -> asyncio.Task[None] | None:
         """Has the application answer an upgrade, and opens the WebSocket or refuses it over HTTP.
@@ -167,10 +168,10 @@ class Gateway:
     def _sweep(self) -> None:
         now = time.monotonic()
         self._sweeps += 1
-        for transport, since in list(self.heads.items()):
+        for transport, since in list(self._heads.items()):
             if now - since < self.settings.head_seconds:
                 break
-            del self.heads[transport]
+            del self._heads[transport]
             transport.abort()
         for wire in tuple(self._wires):
             wire.tick(now)

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 _BINARY, _CONTINUATION = WSMsgType.BINARY, WSMsgType.CONTINUATION
 _LARGE = 1 << 16
-"""Bytes: a frame up to here needs no closer look at its size."""
+"""Bytes: a frame up to here needs no closer look at its size, unless a limit is below."""
 _SLACK = 1 << 20
 """Bytes above `max_message_bytes` that one frame may have and still be read, so that its beginning can be told; never
 more than that limit itself."""
@@ -58,12 +58,14 @@ class PicowsWire(WSListener):
         "_on_end",
         "_outgrown",
         "_parser",
+        "_paused",
         "_received",
         "_settings",
         "_special",
         "_state",
         "_transport",
         "_unused",
+        "_usual_bytes",
         "address",
         "write",
     )
@@ -82,12 +84,14 @@ class PicowsWire(WSListener):
         self._connection: Connection | None = connection  # None once it was told of the end
         self._received: Callable[[bytes], None] = connection.received
         self._settings = settings
+        self._usual_bytes = min(_LARGE, settings.max_message_bytes, settings.read_buffer_bytes)
         self._on_end = on_end
         self._parser: asyncio.BufferedProtocol | None = None  # None: nothing is read any more
         self._assembly = Assembly(settings.max_message_bytes)
         self._state = State.OPEN
         self._close_code = frames.LOST
         self._congested = False
+        self._paused = False
         self._special = False  # something is under way for which every frame is looked at closely
         self._outgrown = False  # the read buffer is to be given back when it is empty
         self._awaiting = False  # a ping was sent and nothing came since
@@ -128,11 +132,13 @@ class PicowsWire(WSListener):
     def pause_reading(self) -> None:
         """See `port.Wire.pause_reading`. A closing wire reads on: the peer's CLOSE is what it waits for."""
         if self._state is State.OPEN:
+            self._paused = True
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         """See `port.Wire.resume_reading`."""
         if self._state is not State.ENDED:
+            self._paused = False
             self._transport.resume_reading()
 
     def ping(self) -> None:
@@ -152,7 +158,7 @@ class PicowsWire(WSListener):
             self._special
             or frame.msg_type is not _BINARY
             or not frame.fin
-            or frame.payload_size > _LARGE
+            or frame.payload_size > self._usual_bytes
             or frame.rsv1
             or frame.rsv2
             or frame.rsv3
@@ -269,6 +275,9 @@ class PicowsWire(WSListener):
 
     def tick(self, now: float) -> None:
         """Finds sockets whose peer is gone (it pings the quiet ones) or does not finish closing, and ends them."""
+        if self._paused:  # nobody can be heard
+            self._heard_at, self._marked_at = now, 0.0
+            return
         if self._heard:
             self._heard = False
             self._heard_at = now
@@ -312,6 +321,7 @@ class PicowsWire(WSListener):
             self._marked_at = 0.0
             self.write = _into_nothing
             self._special = True
+            self._paused = False
             self._transport.resume_reading()
 
     def _answered(self) -> None:
