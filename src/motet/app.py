@@ -15,7 +15,8 @@ from uvicorn._types import ASGIApplication
 from motet.access import Authenticator, Credentials, OpenAccess
 from motet.api import build
 from motet.config import Settings
-from motet.errors import ConfigError, Forbidden, MotetError
+from motet.crdt import Replica, update_of_file
+from motet.errors import ConfigError, Forbidden, MalformedUpdate, MotetError
 from motet.gateway import Connection, Gateway, GatewaySettings, ListenSettings, Refusal, Server, Upgrade
 from motet.ids import RoomName, is_room_name
 from motet.persistence import Journal, SqliteStore, free_bytes
@@ -59,13 +60,14 @@ def _is_loopback(host: str) -> bool:
 
 
 def seeds(templates: dict[str, Path]) -> dict[str, bytes]:
-    """The bytes of each template, read once at the start. Raises ConfigError."""
+    """The update of each template, read and checked once at the start. Raises ConfigError."""
     found = {}
     for pattern, path in templates.items():
+        found[pattern] = update_of_file(path)
         try:
-            found[pattern] = path.read_bytes()
-        except OSError as e:
-            raise ConfigError(f"template {path} for rooms {pattern!r} cannot be read: {e}") from None
+            Replica().take(found[pattern], 0)
+        except MalformedUpdate as e:
+            raise ConfigError(f"the template {path} for rooms {pattern!r} is no Yjs update: {e}") from None
     return found
 
 

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from motet import __version__
-from motet.cli import doctor, rooms, serve, upkeep
-# from motet.cli.bench import bench
+from motet.cli import doctor, rooms, serve, transfer, upkeep
+from motet.cli.bench import bench
 from motet.errors import MotetError
 
 app = typer.Typer(
@@ -23,13 +23,13 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("demo")(serve.demo)
 app.command("rooms")(rooms.rooms)
-# app.command("export")(transfer.export)
-# app.command("import")(transfer.import_)
+app.command("export")(transfer.export)
+app.command("import")(transfer.import_)
 app.command("verify")(upkeep.verify)
 app.command("compact")(upkeep.compact)
 app.command("backup")(upkeep.backup)
 app.command("restore")(upkeep.restore)
-# app.command("bench")(bench)
+app.command("bench")(bench)
 app.command("doctor")(doctor.doctor)
 
 

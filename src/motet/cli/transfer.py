@@ -6,7 +6,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +21,7 @@ from motet.persistence import Kind, Row, SqliteReader, SqliteStore, hocuspocus_s
 from motet.rooms.loading import load
 
 
-class Form(str, Enum):
+class Form(StrEnum):
     """How a document is written out."""
 
     YJS = "yjs"
@@ -29,7 +29,7 @@ class Form(str, Enum):
     TEXT = "text"
 
 
-class Source(str, Enum):
+class Source(StrEnum):
     """Whose database documents are brought from."""
 
     HOCUSPOCUS = "hocuspocus-sqlite"

@@ -40,7 +40,7 @@ async def listed(store: StoreReader, names: list[str] | None = None) -> list[Roo
 
 
 def verify(data: Data = None) -> None:
-    """Read every room: checksums, no gaps, loads. Exit code 1 and the list of bad rooms if any is. The server may run."""
+    """Read every room: checksums, gaps, loading. Exit code 1 and a list if any is bad. The server may run."""
     bad = asyncio.run(_verify(SqliteReader(data_directory(data))))
     console = Console(highlight=False)
     for name, problem in bad:
@@ -78,7 +78,7 @@ def compact(
     rooms: Annotated[list[str] | None, typer.Argument(help="rooms to compact; all when none is named")] = None,
     data: Data = None,
 ) -> None:
-    """Drop deleted content and fold each room's log into a snapshot. The server must be stopped: it does this itself."""
+    """Drop deleted content and fold each log into a snapshot. The server must be stopped; it does this itself."""
     settings = load_settings({"data": data})
     before, after = asyncio.run(_compact(SqliteStore(settings.data), rooms, settings.retention_days > 0))
     Console(highlight=False).print(f"{decimal(before)} before, {decimal(after)} after")
@@ -95,7 +95,8 @@ async def _compact(store: SqliteStore, names: list[str] | None, keep_rows: bool)
                 replica = load(stored)
                 for _ in replica.compact():
                     pass
-                await store.compact(info.name, snapshot_of(replica, stored.head, time.time_ns() // 1_000_000), keep_rows)
+                snapshot = snapshot_of(replica, stored.head, time.time_ns() // 1_000_000)
+                await store.compact(info.name, snapshot, keep_rows)
         return before, (await store.statistics()).size
     finally:
         await store.close()
