@@ -241,6 +241,23 @@ async def test_it_drains_when_appends_fail_too() -> None:
     assert journal.statistics().waiting_bytes == 0
 
 
+async def test_a_flush_waits_for_what_was_submitted_before_it_only() -> None:
+    """[P11]"""
+    store, log = GatedStore(), Log()
+    journal = Journal(store, 1 << 20, nothing)
+    journal.submit(rows(A, b"1"), log.done("1"))
+    flushing = asyncio.create_task(journal.flush())
+    submitted = 1
+    while not flushing.done():
+        submitted += 1
+        journal.submit(rows(A, b"more"), log.done(str(submitted)))
+        await asyncio.sleep(0)
+    assert log.outcomes[0] == ("1", [1])
+    assert len(log.outcomes) < submitted
+    await journal.close()
+    assert len(log.outcomes) == submitted
+
+
 async def test_close_flushes_and_later_submissions_fail() -> None:
     """[P11]"""
     store, log = GatedStore(), Log()

@@ -30,9 +30,7 @@ def backup(data_dir: Path, target: Path) -> list[str]:
     _refuse_to_overwrite(target)
     with errors_translated():
         target.mkdir(parents=True, exist_ok=True)
-    copy = _copy(data_dir / DATABASE, target)
-    problems = _problems(copy)
-    with errors_translated():
+        copy, problems = _copy(data_dir / DATABASE, target)
         move_into_place(copy, target / DATABASE)
     return problems
 
@@ -46,12 +44,11 @@ def restore(source: Path, data_dir: Path) -> None:
     database = source / DATABASE if source.is_dir() else source
     with writable(data_dir):
         _refuse_to_overwrite(data_dir)
-        copy = _copy(database, data_dir)
-        problems = _problems(copy)
-        if problems:
-            remove_database(copy)
-            raise StoreCorrupt(f"{database} has problems ({len(problems)}), the first is: {problems[0]}")
         with errors_translated():
+            copy, problems = _copy(database, data_dir)
+            if problems:
+                remove_database(copy)
+                raise StoreCorrupt(f"{database} has problems ({len(problems)}), the first is: {problems[0]}")
             move_into_place(copy, data_dir / DATABASE)
 
 
@@ -62,30 +59,28 @@ def _refuse_to_overwrite(directory: Path) -> None:
             raise FileExistsError(f"{directory / name} exists: move it away first, or name another directory")
 
 
-def _copy(database: Path, directory: Path) -> Path:
+def _copy(database: Path, directory: Path) -> tuple[Path, list[str]]:
+    """Copies a store beside its final place and reads the copy through; the copy and its problems."""
     copy = directory / f"{DATABASE}.new"
-    with errors_translated():
+    remove_database(copy)
+    try:
+        with closing(open_reader(database)) as connection:
+            connection.execute("VACUUM INTO ?", (str(copy),))
+        return copy, _problems(copy)
+    except BaseException:
         remove_database(copy)
-        try:
-            with closing(open_reader(database)) as connection:
-                connection.execute("VACUUM INTO ?", (str(copy),))
-        except BaseException:
-            remove_database(copy)
-            raise
-    return copy
+        raise
 
 
 def _problems(database: Path) -> list[str]:
-    """What is wrong with a store, read through room by room."""
-    with errors_translated():
-        session = ReadSession(database)
-        try:
-            problems = session.integrity()
-            page = session.page_of_rooms("", after=False)
-            while page:
-                for info in page:
-                    problems += [f"{info.name}: {problem}" for problem in session.verify(info.name)]
-                page = session.page_of_rooms(page[-1].name, after=True)
-        finally:
-            session.close()
+    session = ReadSession(database)
+    try:
+        problems = session.integrity()
+        page = session.page_of_rooms("", after=False)
+        while page:
+            for info in page:
+                problems += [f"{info.name}: {problem}" for problem in session.verify(info.name)]
+            page = session.page_of_rooms(page[-1].name, after=True)
+    finally:
+        session.close()
     return problems

@@ -84,7 +84,6 @@ class Journal:
         self._busy = False
         self._append: asyncio.Task[Sequence[Seq]] | None = None  # held, for the event loop holds tasks weakly
         self._began = time.monotonic() - GATHER
-        self._flushing: list[asyncio.Future[None]] = []  # one for each task that awaits flush
         self._failing_since: float | None = None
         self._last_error: MotetError | None = None
         self._commits = self._rows = self._committed = self._failures = 0
@@ -145,15 +144,18 @@ class Journal:
         self._succeeded()
 
     async def flush(self) -> None:
-        """Returns when all that was submitted has its outcome."""
-        if self._busy:
-            future = self._loop.create_future()
-            self._flushing.append(future)
-            await future
+        """Returns when all that was submitted before has its outcome, whatever is submitted meanwhile."""
+        if not self._busy:
+            return
+        settled = asyncio.Event()
+        # An empty submission belongs to no room, so that its turn comes after everything before it, failures too.
+        self.submit((), lambda outcome: settled.set())
+        await settled.wait()
 
     async def close(self) -> None:
         """Flushes; what is submitted later fails. The store stays open."""
-        await self.flush()
+        while self._busy:
+            await self.flush()
         self._closed = True
 
     def _schedule(self) -> None:
@@ -174,6 +176,10 @@ class Journal:
             batch.append(submission)
             rows += submission.rows
             size += submission.size
+        if not rows:
+            self._batch = []
+            self._deliver(iter([(submission.done, ()) for submission in batch]))
+            return
         self._began = time.monotonic()
         self._append = self._loop.create_task(self._store.append(rows))
         self._append.add_done_callback(self._finished)
@@ -233,10 +239,6 @@ class Journal:
             self._schedule()
         else:
             self._busy = False
-            for future in self._flushing:
-                if not future.done():
-                    future.set_result(None)
-            self._flushing.clear()
         if self._full and self._size <= self._max_bytes // 2:
             self._full = False
             self._on_drained()

@@ -19,7 +19,6 @@ BUSY_TIMEOUT = 5.0
 CHECKPOINT_PAGES = 4096
 """The write-ahead log is copied into the database beyond this (16 MiB, about 30 ms), by the commit that crosses it."""
 
-
 FAILURES = (sqlite3.Error, OSError, UnicodeDecodeError)
 """What a connection raises when the file or the disk is to blame. The last: sqlite3 fails to read text, or SQLite's own
 message, for all text that we wrote is UTF-8."""
@@ -126,8 +125,7 @@ def transaction(connection: sqlite3.Connection, begin: str = "BEGIN IMMEDIATE") 
         yield
         connection.execute("COMMIT")
     except BaseException:
-        # SQLite has rolled back by itself after some errors; a rollback that fails is followed by closing (see
-        # threads).
+        # After some errors SQLite has rolled back by itself, and this fails; the connection is closed then anyway.
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
         raise

@@ -3,7 +3,7 @@
 Appending is the hot path. sqlite3 gives up the interpreter lock for every step of a statement and must win it back
 from a busy event loop each time, so `executemany` pays that per row. Here a batch is one statement of many rows, and
 by itself a transaction. Beside a saturated uvloop server (2 cores): 1,000 rows take 24 ms instead of 310, 200 take 18
-instead of 32; alone, 2.5 to 7 µs of CPU a row (200 rooms, 20-byte updates, commits of 1,000 to 200 rows).
+instead of 32; alone, 3 to 6 µs of CPU a row (200 rooms, 24-byte updates, commits of 1,000 to 200 rows).
 """
 
 from __future__ import annotations
