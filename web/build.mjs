@@ -57,12 +57,14 @@ function version(text) {
 /** The licence of every package that has a file in the bundle. */
 async function licences(inputs) {
   const names = new Set(inputs.map((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1]).filter(Boolean));
-  const parts = await Promise.all([...names].sort().map(async (name) => {
-    const folder = join(here, "node_modules", name);
-    const { version, license } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
-    const file = (await readdir(folder)).find((entry) => /^licen[cs]e/i.test(entry));
-    if (file === undefined) throw new Error(`${name} comes without a licence text`);
-    return `${name} ${version} (${license})\n\n${(await readFile(join(folder, file), "utf8")).trim()}\n`;
-  }));
+  const parts = await Promise.all(
+    [...names].sort().map(async (name) => {
+      const folder = join(here, "node_modules", name);
+      const { version, license } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
+      const file = (await readdir(folder)).find((entry) => /^licen[cs]e/i.test(entry));
+      if (file === undefined) throw new Error(`${name} comes without a licence text`);
+      return `${name} ${version} (${license})\n\n${(await readFile(join(folder, file), "utf8")).trim()}\n`;
+    }),
+  );
   return `app.js contains these packages.\n\n${parts.join(`\n${"-".repeat(80)}\n\n`)}`;
 }

@@ -25,8 +25,19 @@ export class Board implements Surface {
     const layer = h("div", { class: "pointers" });
     this.pointers = new Pointers(layer);
     this.space = h("div", { class: "board-space" }, this.stage, layer);
-    const add = h("button", { type: "button", class: "button add-note", onclick: () => this.addInView() }, icon("plus"), "Note");
-    this.element = h("section", { class: "board", "aria-label": "Board" }, h("div", { class: "board-scroll" }, this.space), this.empty, add);
+    const add = h(
+      "button",
+      { type: "button", class: "button add-note", onclick: () => this.addInView() },
+      icon("plus"),
+      "Note",
+    );
+    this.element = h(
+      "section",
+      { class: "board", "aria-label": "Board" },
+      h("div", { class: "board-scroll" }, this.space),
+      this.empty,
+      add,
+    );
     session.notes.observeDeep((events) => this.changed(events));
     session.provider.awareness.on("change", () => this.renderPeers());
     new ResizeObserver(() => this.fit()).observe(this.element);
@@ -54,7 +65,9 @@ export class Board implements Surface {
   }
 
   private listen(): void {
-    this.element.addEventListener("pointermove", (event) => this.session.presence.set({ pointer: this.unitsAt(event) }));
+    this.element.addEventListener("pointermove", (event) =>
+      this.session.presence.set({ pointer: this.unitsAt(event) }),
+    );
     this.element.addEventListener("pointerleave", () => this.session.presence.set({ pointer: null }));
     this.space.addEventListener("dblclick", (event) => {
       const { x, y } = this.unitsAt(event);

@@ -18,13 +18,20 @@ interface Known {
 }
 
 class Caret extends WidgetType {
-  constructor(readonly peer: Peer, readonly moves: number) {
+  constructor(
+    readonly peer: Peer,
+    readonly moves: number,
+  ) {
     super();
   }
 
   override eq(other: Caret): boolean {
-    return other.moves === this.moves && other.peer.client === this.peer.client
-      && other.peer.color === this.peer.color && other.peer.user.name === this.peer.user.name;
+    return (
+      other.moves === this.moves &&
+      other.peer.client === this.peer.client &&
+      other.peer.color === this.peer.color &&
+      other.peer.user.name === this.peer.user.name
+    );
   }
 
   override toDOM(): HTMLElement {
@@ -49,7 +56,10 @@ class Carets {
   private readonly known = new Map<number, Known>();
   private readonly onChange: () => void;
 
-  constructor(private readonly view: EditorView, private readonly session: Session) {
+  constructor(
+    private readonly view: EditorView,
+    private readonly session: Session,
+  ) {
     this.onChange = () => this.noticeMoves();
     session.provider.awareness.on("change", this.onChange);
   }
@@ -101,7 +111,12 @@ class Carets {
       const head = this.indexOf(peer.cursor?.head);
       if (anchor === null || head === null) continue;
       if (anchor !== head) {
-        ranges.push(Decoration.mark({ class: "marked", attributes: { style: `--voice: ${peer.color}` } }).range(Math.min(anchor, head), Math.max(anchor, head)));
+        ranges.push(
+          Decoration.mark({ class: "marked", attributes: { style: `--voice: ${peer.color}` } }).range(
+            Math.min(anchor, head),
+            Math.max(anchor, head),
+          ),
+        );
       }
       const widget = new Caret(peer, this.known.get(peer.client)?.moves ?? 0);
       // The own caret stays outside of another's selection when both are at its edge.

@@ -22,7 +22,11 @@ export function createInvite(): { button: HTMLButtonElement; panel: HTMLElement 
     h("h2", {}, "Open this room on a second device"),
     h("div", { class: "invite-row" }, field, copy),
     loopback
-      ? h("p", {}, "This server listens on this machine only: try the link in another browser window. To let a phone in, serve the page on an address that it can reach.")
+      ? h(
+          "p",
+          {},
+          "This server listens on this machine only: try the link in another browser window. To let a phone in, serve the page on an address that it can reach.",
+        )
       : h("div", { class: "qr", role: "img", "aria-label": "QR code of the link" }, qrCode(link)),
   );
   const button = h("button", { type: "button", class: "button primary" }, icon("link"), h("span", {}, "Second device"));

@@ -1,7 +1,11 @@
 /** The demo page: two people of one room side by side, each with a connection of their own. */
 import "./style.css";
+import "./people.css";
+import "./text.css";
+import "./status.css";
 import "./pane.css";
 import "./board.css";
+import "./note.css";
 import { h } from "./dom";
 import { createInvite } from "./invite";
 import { playOverture } from "./overture";
@@ -33,7 +37,12 @@ function topBar(): HTMLElement {
   return h(
     "header",
     { class: "top" },
-    h("a", { class: "brand", href: "../", "aria-label": "Motet" }, h("span", { class: "mark", "aria-hidden": "true" }), "motet"),
+    h(
+      "a",
+      { class: "brand", href: "../", "aria-label": "Motet" },
+      h("span", { class: "mark", "aria-hidden": "true" }),
+      "motet",
+    ),
     h("span", { class: "room", title: room }, room),
     h("a", { class: "button new-room", href: "./" }, "New room"),
     invite.button,

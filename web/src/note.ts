@@ -23,18 +23,29 @@ const LONG_TEXT = 56;
 
 export class NoteView {
   readonly element: HTMLElement;
-  private readonly area = h("textarea", { tabindex: "-1", "aria-label": "Text of the note", maxlength: 400, spellcheck: "false" });
+  private readonly area = h("textarea", {
+    tabindex: "-1",
+    "aria-label": "Text of the note",
+    maxlength: 400,
+    spellcheck: "false",
+  });
   private readonly halo = h("span", { class: "halo-name" });
   private readonly glide = new Glide((x, y) => (this.element.style.translate = `${x}px ${y}px`));
   private readonly unbind: () => void;
   private dragging = false;
   private readonly gestures = new AbortController();
 
-  constructor(readonly id: string, readonly note: NoteMap, private readonly surface: Surface) {
+  constructor(
+    readonly id: string,
+    readonly note: NoteMap,
+    private readonly surface: Surface,
+  ) {
     this.element = h(
       "div",
       { class: "note", role: "group", tabindex: "0", "aria-roledescription": "sticky note", "data-note": id },
-      this.area, this.halo, this.tools(),
+      this.area,
+      this.halo,
+      this.tools(),
     );
     const text = noteText(note);
     this.unbind = text === null ? () => {} : bindTextarea(this.area, text, surface.session);
@@ -91,9 +102,25 @@ export class NoteView {
 
   private tools(): HTMLElement {
     const swatches = NOTE_COLORS.map((color) =>
-      h("button", { type: "button", class: "swatch", "data-color": color, "aria-label": `Colour ${color}`, onclick: () => this.paint(color) }),
+      h("button", {
+        type: "button",
+        class: "swatch",
+        "data-color": color,
+        "aria-label": `Colour ${color}`,
+        onclick: () => this.paint(color),
+      }),
     );
-    const remove = h("button", { type: "button", class: "tool", "aria-label": "Delete note", title: "Delete note", onclick: () => this.remove() }, icon("trash"));
+    const remove = h(
+      "button",
+      {
+        type: "button",
+        class: "tool",
+        "aria-label": "Delete note",
+        title: "Delete note",
+        onclick: () => this.remove(),
+      },
+      icon("trash"),
+    );
     return h("div", { class: "note-tools" }, ...swatches, remove);
   }
 
@@ -123,7 +150,10 @@ export class NoteView {
     if (event.target !== this.element) return;
     const step = event.shiftKey ? 4 * STEP : STEP;
     const moves: Record<string, readonly [number, number]> = {
-      ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step],
+      ArrowLeft: [-step, 0],
+      ArrowRight: [step, 0],
+      ArrowUp: [0, -step],
+      ArrowDown: [0, step],
     };
     const move = moves[event.key];
     if (move !== undefined) {

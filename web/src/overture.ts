@@ -27,7 +27,12 @@ export async function playOverture(session: Session, mayEdit: boolean): Promise<
   removeEventListener("keydown", stop, { capture: true });
 }
 
-async function crossBoard(session: Session, note: Y.Map<unknown>, mayEdit: boolean, signal: AbortSignal): Promise<void> {
+async function crossBoard(
+  session: Session,
+  note: Y.Map<unknown>,
+  mayEdit: boolean,
+  signal: AbortSignal,
+): Promise<void> {
   const start = readNote(note);
   const grip = { x: start.x + GRIP.x, y: start.y + GRIP.y };
   await glide({ x: 560, y: 430 }, grip, 22, signal, (pointer) => session.presence.set({ pointer }));
@@ -65,7 +70,10 @@ async function glide(
   for (let step = 1; step <= steps && !signal.aborted; step++) {
     const share = 0.5 - Math.cos((Math.PI * step) / steps) / 2;
     const bow = Math.sin(Math.PI * share) * 24;
-    place({ x: Math.round(from.x + (to.x - from.x) * share + bow), y: Math.round(from.y + (to.y - from.y) * share - bow) });
+    place({
+      x: Math.round(from.x + (to.x - from.x) * share + bow),
+      y: Math.round(from.y + (to.y - from.y) * share - bow),
+    });
     await pause(FRAME);
   }
 }

@@ -21,13 +21,16 @@ const WORDS: Record<Status["kind"], readonly [label: string, explanation: string
 
 export class Pane {
   readonly element: HTMLElement;
-  readonly board: Board;
   readonly roster: Roster;
   /** Called after the person changed their name, here or in another tab. */
   onRename: (identity: Identity) => void = () => {};
   private readonly chip = h("span", { class: "chip", role: "status" });
   private readonly message = h("span");
-  private readonly retry = h("button", { type: "button", class: "button", onclick: () => this.session.setOnline(true) }, "Try again");
+  private readonly retry = h(
+    "button",
+    { type: "button", class: "button", onclick: () => this.session.setOnline(true) },
+    "Try again",
+  );
   private readonly banner = h("p", { class: "banner", hidden: true }, this.message, this.retry);
   private readonly toast = h("p", { class: "toast", role: "status" });
   private readonly face = h("span", { class: "face", "aria-hidden": "true" });
@@ -38,21 +41,64 @@ export class Pane {
   private bannerTimer: number | undefined;
   private toastTimer: number | undefined;
 
-  constructor(readonly session: Session, public identity: Identity, private readonly key: string, role: string) {
-    this.name = h("input", { class: "name", "aria-label": "Your name in this pane", maxlength: NAME_LENGTH, autocomplete: "off", spellcheck: "false" });
-    this.offline = h("button", { type: "button", class: "switch", role: "switch", onclick: () => session.setOnline(!session.online) }, "Offline");
-    this.undo = h("button", { type: "button", class: "tool", "aria-label": "Undo mine", title: "Undo what I did", onclick: () => session.undo.undo() }, icon("undo"));
-    this.redo = h("button", { type: "button", class: "tool", "aria-label": "Redo mine", title: "Redo what I undid", onclick: () => session.undo.redo() }, icon("redo"));
+  constructor(
+    readonly session: Session,
+    public identity: Identity,
+    private readonly key: string,
+    role: string,
+  ) {
+    this.name = h("input", {
+      class: "name",
+      "aria-label": "Your name in this pane",
+      maxlength: NAME_LENGTH,
+      autocomplete: "off",
+      spellcheck: "false",
+    });
+    this.offline = h(
+      "button",
+      { type: "button", class: "switch", role: "switch", onclick: () => session.setOnline(!session.online) },
+      "Offline",
+    );
+    this.undo = h(
+      "button",
+      {
+        type: "button",
+        class: "tool",
+        "aria-label": "Undo mine",
+        title: "Undo what I did",
+        onclick: () => session.undo.undo(),
+      },
+      icon("undo"),
+    );
+    this.redo = h(
+      "button",
+      {
+        type: "button",
+        class: "tool",
+        "aria-label": "Redo mine",
+        title: "Redo what I undid",
+        onclick: () => session.undo.redo(),
+      },
+      icon("redo"),
+    );
     this.roster = new Roster(session);
-    this.board = new Board(session);
     const text = h("section", { class: "text", "aria-label": "Text" });
     this.element = h(
       "section",
       { class: "pane", "aria-label": role },
-      h("header", { class: "pane-head" },
-        this.face, h("span", { class: "who" }, this.name, h("span", { class: "role" }, role)), this.chip,
-        h("span", { class: "pane-tools" }, this.roster.element, this.undo, this.redo, this.offline)),
-      this.banner, text, this.board.element, this.toast, this.roster.panel,
+      h(
+        "header",
+        { class: "pane-head" },
+        this.face,
+        h("span", { class: "who" }, this.name, h("span", { class: "role" }, role)),
+        this.chip,
+        h("span", { class: "pane-tools" }, this.roster.element, this.undo, this.redo, this.offline),
+      ),
+      this.banner,
+      text,
+      new Board(session).element,
+      this.toast,
+      this.roster.panel,
     );
     createEditor(session, text);
     this.listen();

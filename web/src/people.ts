@@ -19,13 +19,37 @@ export interface Peer {
 
 /** White text on each, and each on white, has a contrast of at least 4.5 : 1. */
 const COLORS = [
-  "#b3372b", "#a8501a", "#8a6400", "#5c7410", "#2f7d32", "#0f7b62",
-  "#10748c", "#2a65b8", "#4f56c7", "#7546c0", "#9c3bac", "#b02e72",
+  "#b3372b",
+  "#a8501a",
+  "#8a6400",
+  "#5c7410",
+  "#2f7d32",
+  "#0f7b62",
+  "#10748c",
+  "#2a65b8",
+  "#4f56c7",
+  "#7546c0",
+  "#9c3bac",
+  "#b02e72",
 ] as const;
 
 const COMPOSERS = [
-  "Hildegard", "Guillaume", "Josquin", "Clara", "Orlande", "Barbara", "Tomás", "Fanny",
-  "William", "Nadia", "Heinrich", "Francesca", "Johannes", "Maddalena", "Thomas", "Lili",
+  "Hildegard",
+  "Guillaume",
+  "Josquin",
+  "Clara",
+  "Orlande",
+  "Barbara",
+  "Tomás",
+  "Fanny",
+  "William",
+  "Nadia",
+  "Heinrich",
+  "Francesca",
+  "Johannes",
+  "Maddalena",
+  "Thomas",
+  "Lili",
 ] as const;
 
 export const NAME_LENGTH = 32;
@@ -53,7 +77,9 @@ export function rememberedIdentity(key: string, other: Identity | null): Identit
   let identity: Identity;
   do {
     // getRandomValues and not randomUUID: a page served over plain HTTP on a LAN has only the former.
-    const id = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    const id = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join(
+      "",
+    );
     identity = { id, name: COMPOSERS[hash(`${id}.name`) % COMPOSERS.length] ?? COMPOSERS[0] };
   } while (other !== null && (identity.name === other.name || colorOf(identity.id) === colorOf(other.id)));
   rememberIdentity(key, identity);

@@ -8,7 +8,12 @@ const LABEL_FOR = 1500;
 const IDLE_AFTER = 3000;
 
 class Pointer {
-  readonly element = h("div", { class: "pointer", "aria-hidden": "true" }, icon("pointer"), h("span", { class: "pointer-label" }));
+  readonly element = h(
+    "div",
+    { class: "pointer", "aria-hidden": "true" },
+    icon("pointer"),
+    h("span", { class: "pointer-label" }),
+  );
   private readonly label = this.element.lastElementChild as HTMLElement;
   private readonly glide = new Glide((x, y) => {
     this.element.style.translate = `${x * this.scale}px ${y * this.scale}px`;

@@ -5,8 +5,15 @@
 
 /** By version, from 1: all codewords, correction codewords per block, blocks, centres of the alignment patterns. */
 const VERSIONS: readonly [total: number, correction: number, blocks: number, centres: readonly number[]][] = [
-  [26, 7, 1, []], [44, 10, 1, [6, 18]], [70, 15, 1, [6, 22]], [100, 20, 1, [6, 26]], [134, 26, 1, [6, 30]],
-  [172, 18, 2, [6, 34]], [196, 20, 2, [6, 22, 38]], [242, 24, 2, [6, 24, 42]], [292, 30, 2, [6, 26, 46]],
+  [26, 7, 1, []],
+  [44, 10, 1, [6, 18]],
+  [70, 15, 1, [6, 22]],
+  [100, 20, 1, [6, 26]],
+  [134, 26, 1, [6, 30]],
+  [172, 18, 2, [6, 34]],
+  [196, 20, 2, [6, 22, 38]],
+  [242, 24, 2, [6, 24, 42]],
+  [292, 30, 2, [6, 26, 46]],
   [346, 18, 4, [6, 28, 50]],
 ];
 const QUIET_ZONE = 4;
@@ -22,7 +29,9 @@ export function qrCode(text: string): Node {
   svg.setAttribute("viewBox", `0 0 ${size} ${size}`);
   svg.setAttribute("shape-rendering", "crispEdges");
   const path = document.createElementNS(svg.namespaceURI, "path") as SVGPathElement;
-  const squares = modules.flatMap((row, y) => row.map((dark, x) => (dark ? `M${x + QUIET_ZONE} ${y + QUIET_ZONE}h1v1h-1z` : "")));
+  const squares = modules.flatMap((row, y) =>
+    row.map((dark, x) => (dark ? `M${x + QUIET_ZONE} ${y + QUIET_ZONE}h1v1h-1z` : "")),
+  );
   path.setAttribute("d", squares.join(""));
   svg.append(path);
   return svg;
@@ -30,7 +39,9 @@ export function qrCode(text: string): Node {
 
 /** The square of modules, true for dark; null when `data` is too long. */
 export function qrModules(data: Uint8Array): boolean[][] | null {
-  const index = VERSIONS.findIndex(([total, correction, blocks], i) => headerBytes(i + 1) + data.length <= total - correction * blocks);
+  const index = VERSIONS.findIndex(
+    ([total, correction, blocks], i) => headerBytes(i + 1) + data.length <= total - correction * blocks,
+  );
   const version = VERSIONS[index];
   if (version === undefined) return null;
   const size = 21 + 4 * index;
@@ -72,7 +83,12 @@ function drawPatterns(grid: Grid, version: number, centres: readonly number[]): 
     grid.set(6, i, i % 2 === 0);
     grid.set(i, 6, i % 2 === 0);
   }
-  for (const [x, y] of [[3, 3], [last - 3, 3], [3, last - 3]] as const) drawRings(grid, x, y, 4, (ring) => ring !== 2 && ring !== 4);
+  for (const [x, y] of [
+    [3, 3],
+    [last - 3, 3],
+    [3, last - 3],
+  ] as const)
+    drawRings(grid, x, y, 4, (ring) => ring !== 2 && ring !== 4);
   for (const x of centres) {
     for (const y of centres) {
       const onFinder = (x === 6 && y === 6) || (x === 6 && y === last - 6) || (x === last - 6 && y === 6);

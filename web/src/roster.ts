@@ -91,6 +91,8 @@ function face({ peer, devices, away }: Person, left: boolean): HTMLElement {
 }
 
 function describe({ peer, devices, away, self }: Person): string {
-  const notes = [self && "this pane", devices > 1 && `${devices} devices`, away && "away"].filter((note) => note !== false);
+  const notes = [self && "this pane", devices > 1 && `${devices} devices`, away && "away"].filter(
+    (note) => note !== false,
+  );
   return notes.length > 0 ? `${peer.user.name} (${notes.join(", ")})` : peer.user.name;
 }

@@ -15,7 +15,10 @@ export class Unison {
   private compareTimer: number | undefined;
   private apartTimer: number | undefined;
 
-  constructor(private readonly first: Session, private readonly second: Session) {
+  constructor(
+    private readonly first: Session,
+    private readonly second: Session,
+  ) {
     this.element.append(this.sign, this.label);
     for (const session of [first, second]) session.doc.on("update", () => this.schedule());
     this.show(true);
