@@ -15,6 +15,7 @@ const KINDS = [
 /** A provider that throws in a listener, or complains about a message, has met something that it does not understand. */
 const complaints = []
 const warnings = []
+process.setMaxListeners(0) // every y-websocket provider listens for the exit of the process
 process.on('uncaughtException', (error) => complaints.push(String(error.stack ?? error)))
 process.on('unhandledRejection', (error) => complaints.push(`rejected: ${error?.stack ?? error}`))
 console.error = (...words) => complaints.push(words.map(String).join(' '))

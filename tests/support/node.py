@@ -93,11 +93,13 @@ class NodeClient:
 
     def __init__(self, driver: NodeClients, name: str, kind: str) -> None:
         self._driver = driver
+        self._key = name
         self.name = name
+        """What it calls itself in its awareness state."""
         self.kind = kind
 
     async def _ask(self, op: str, **arguments: Any) -> Any:
-        return await self._driver.ask(op, client=self.name, **arguments)
+        return await self._driver.ask(op, client=self._key, **arguments)
 
     async def edit(self, **edits: Any) -> None:
         """Edits by name (see EDITS in client.mjs), each a transaction: `insert=[at, text]`, `append=text`,
