@@ -18,7 +18,11 @@ EVERYTHING: Json = {
     "title": "Hé 😀",
     "nothing": None,
     "map": {
-        "plain": {"list": [1, -1, 63, 64, -64, 2**31 - 1, 2**31, -(2**31), 2**53, -(2**62), 0.5], "yes": True, "no": None},
+        "plain": {
+            "list": [1, -1, 63, 64, -64, 2**31 - 1, 2**31, -(2**31), 2**53, -(2**62), 0.5],
+            "yes": True,
+            "no": None,
+        },
         "bytes": {"$binary": "AP8="},
         "nested": {"$map": {"text": {"$text": "in"}, "array": {"$array": [[], {}]}}},
     },

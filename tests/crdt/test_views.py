@@ -96,7 +96,9 @@ def test_delta_keeps_formats_and_embeds() -> None:
 
 def test_delta_shows_types_inside_a_text() -> None:
     """[D3]"""
-    assert json.loads(see("text that begins with a type", View.DELTA)) == {"t": [{"insert": {"k": 1}}, {"insert": "after"}]}
+    assert json.loads(see("text that begins with a type", View.DELTA)) == {
+        "t": [{"insert": {"k": 1}}, {"insert": "after"}]
+    }
 
 
 def test_plain_text_is_every_text_a_line_each() -> None:
@@ -111,7 +113,7 @@ def test_plain_text_is_every_text_a_line_each() -> None:
 def test_markup_nests_formats_and_is_escaped() -> None:
     """[D5]"""
     text = "<em><strong title='x\"y'>Hé</strong></em> 😀 &lt;b&gt;&amp;"
-    assert see("xml", View.XML) == f"<heading data='{{\"a\":[1]}}' level=\"1\">{text}</heading>loose"
+    assert see("xml", View.XML) == f'<heading data=\'{{"a":[1]}}\' level="1">{text}</heading>loose'
 
 
 def test_markup_that_holds_anything_can_be_parsed() -> None:

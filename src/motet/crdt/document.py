@@ -143,8 +143,10 @@ async def _ask(worker: Process, request: bytes) -> Answer:
 
 
 def _kill(worker: Process) -> None:
-    with contextlib.suppress(ProcessLookupError):  # it has ended by itself
-        worker.kill()
+    # Not Process.kill: before Python 3.13 it reaps a process that has just crashed, and its status is lost.
+    if worker.returncode is None:
+        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+            os.kill(worker.pid, signal.SIGKILL)
 
 
 async def _end(worker: Process) -> None:

@@ -7,10 +7,12 @@ trusted with the next document.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import resource
 import sys
+from pathlib import Path
 from typing import BinaryIO
 
 from motet.crdt.frames import LENGTH, MAX_FRAME, Answer, Request
@@ -45,6 +47,9 @@ def _limit_memory(limit: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":  # macOS refuses to lower RLIMIT_AS
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        # When memory runs out the kernel shall take this process, not the server; without /proc it chooses for itself.
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _limit_seconds(seconds: int) -> None:
