@@ -3,6 +3,7 @@
 import argparse
 import datetime
 import os
+import signal
 import sys
 import time
 
@@ -66,6 +67,7 @@ def measure_all(only: list[str], servers: list[str], seconds: float, repeat: int
 
 def main() -> None:
     given = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # an exception, so that the server under test is stopped
     if given.render:
         report.FILE.write_text(report.markdown(results.load()))
         return
