@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.resources import files
+from os import PathLike, stat_result
 
 from fastapi import FastAPI, Response
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.types import Scope
 
 from motet import __version__
 from motet.observability import exposition
@@ -19,7 +21,8 @@ WEB = files("motet") / "web"
 
 def build(hub: Hub, open_connections: Callable[[], int], root_path: str) -> FastAPI:
     """The HTTP application. Its lifespan is the server's own: nothing starts or stops with it."""
-    app = FastAPI(title="Motet", version=__version__, root_path=root_path, docs_url="/api/docs", redoc_url=None)
+    # No page of the API: FastAPI's loads its scripts from elsewhere.
+    app = FastAPI(title="Motet", version=__version__, root_path=root_path, docs_url=None, redoc_url=None)
 
     @app.get("/healthz", tags=["health"])
     async def healthz() -> dict[str, str]:
@@ -46,5 +49,16 @@ def build(hub: Hub, open_connections: Callable[[], int], root_path: str) -> Fast
     async def demo() -> RedirectResponse:
         return RedirectResponse("demo/")
 
-    app.mount("/demo", StaticFiles(directory=str(WEB / "demo"), html=True, check_dir=False), name="demo")
+    app.mount("/demo", _Pages(directory=str(WEB / "demo"), html=True), name="demo")
     return app
+
+
+class _Pages(StaticFiles):
+    """Pages are asked for anew each time (their assets are named by content), so an upgrade is seen at once."""
+
+    def file_response(
+        self, full_path: PathLike[str] | str, stat_result: stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
