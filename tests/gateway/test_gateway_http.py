@@ -85,6 +85,15 @@ async def test_what_is_no_http_is_400() -> None:
         assert (await raw.answer())[0] == 400
 
 
+async def test_nonsense_behind_a_request_disturbs_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    """[G14] The request's answer has nowhere to go any more."""
+    async with running() as server:
+        raw = await server.connect()
+        raw.send(get("/one").replace(b"Connection: close\r\n", b"") + b"nonsense\r\n\r\n")
+        assert (await raw.answer())[0] == 400
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
 @pytest.mark.parametrize("start", [b"", b"GET /ws/room HTTP/1.1\r\n"])
 async def test_a_head_that_takes_too_long_ends_the_connection(start: bytes) -> None:
     """[G14] However much of it trickles in."""

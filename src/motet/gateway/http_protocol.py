@@ -113,11 +113,12 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self.transport.write(refused(status, detail, *headers))
-        if self.transport.can_write_eof():
+        answering = self._upgrading is not None or (self.cycle is not None and not self.cycle.response_complete)
+        if answering or not self.transport.can_write_eof():
+            self.transport.close()  # somebody else may still write; and TLS reads to the end by itself
+        else:
             self.transport.write_eof()
             self._gateway.head_awaited(self.transport)
-        else:
-            self.transport.close()  # of TLS: it reads to the end by itself
 
     def handle_websocket_upgrade(self) -> None:
         """What uvicorn does at a request that asks for a WebSocket."""
