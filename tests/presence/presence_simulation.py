@@ -19,7 +19,8 @@ class Client:
     """awareness.js 1.0.7, and what the provider around it sends.
 
     A y-websocket provider sends every update of its awareness, whatever its origin. A Hocuspocus provider passes over
-    those that came from it, and answers a query with all the states it knows.
+    those that came from it, and answers a query with all the states it knows. Tabs of one browser with y-websocket
+    also send each other (`publish`) what they send to the server, and so relay for each other.
     """
 
     def __init__(self, client: int, user: str, kind: str, now: float, check_every: float = 3.0) -> None:
@@ -28,6 +29,7 @@ class Client:
         self.clocks: dict[int, int] = {}
         self.updated: dict[int, float] = {}
         self.send: Callable[[bytes], None] | None = None
+        self.publish: Callable[[bytes], None] | None = None
         self.set_local_state("{}", now)
 
     def set_local_state(self, state: str | None, now: float) -> None:
@@ -76,15 +78,22 @@ class Client:
 
     def disconnected(self) -> None:
         self.send = None
+        others = [c for c in self.states if c != self.client]
         self.states = {c: s for c, s in self.states.items() if c == self.client}
+        if others:
+            self._emit(others, from_provider=True)
 
     def queried(self) -> None:
         if self.send is not None:
             self.send(self._written(list(self.states)))
 
     def _emit(self, clients: list[int], from_provider: bool) -> None:
-        if self.send is not None and (self.kind == "y-websocket" or not from_provider):
+        if self.kind == "hocuspocus" and from_provider:
+            return
+        if self.send is not None:
             self.send(self._written(clients))
+        if self.publish is not None:
+            self.publish(self._written(clients))
 
     def _written(self, clients: list[int]) -> bytes:
         return encode([Entry(c, self.clocks[c], self.states.get(c, "null")) for c in clients])
@@ -148,6 +157,20 @@ class Room:
         client.connected(lambda data: self.at(self.now + link.latency, lambda: self._receive(link, data)))
         self._deliver(link, self.roster.full())
         return link
+
+    def share_browser(self, tabs: list[Client]) -> None:
+        """Lets tabs hear each other by BroadcastChannel."""
+
+        def channel(tab: Client) -> Callable[[bytes], None]:
+            def publish(data: bytes) -> None:
+                for other in tabs:
+                    if other is not tab and other in self.clients:
+                        self.at(self.now + 0.001, lambda other=other: other.apply(data, self.now))
+
+            return publish
+
+        for tab in tabs:
+            tab.publish = channel(tab)
 
     def link_of(self, client: Client) -> Link | None:
         return next((link for link in self.links.values() if link.client is client and link.alive), None)

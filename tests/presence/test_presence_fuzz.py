@@ -69,7 +69,9 @@ def test_in_the_end_everyone_sees_exactly_who_is_here(seed: int, open_mode: bool
         for client in calm:
             assert client.client in room.shown(), f"{client.kind} {client.client} lost at {room.now}"
             for other in calm:
-                assert other.client in client.states, f"{client.kind} misses {other.kind} at {room.now}"
+                assert other.client in client.states, (
+                    f"{client.kind} {client.client} misses {other.kind} {other.client} at {room.now}"
+                )
                 seen += 1
     assert seen > 1_000
     room.run(room.now + 90)
@@ -78,6 +80,34 @@ def test_in_the_end_everyone_sees_exactly_who_is_here(seed: int, open_mode: bool
     assert room.shown() == here
     for client in room.clients:
         assert client.states == here, f"{client.kind} {client.client}"
+
+
+@pytest.mark.parametrize("open_mode", [True, False], ids=["open", "authenticated"])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_tabs_that_relay_for_each_other_own_their_own_entries_in_the_end(seed: int, open_mode: bool) -> None:
+    """[A5] Whoever's message came first, a tab that closes takes its own entry with it and leaves the others'."""
+    rng = random.Random(seed)
+    room = Room(rng)
+    for browser in range(3):
+        user = "" if open_mode else f"user {browser}"
+        tabs = [room.open(user, "y-websocket") for _ in range(3)]
+        room.share_browser(tabs)
+    for _ in range(150):
+        client = rng.choice(room.clients)
+        if rng.random() < 0.8:
+            client.set_local_state(json.dumps({"user": client.client, "at": rng.randrange(1000)}), room.now)
+        else:
+            room.drop(client, rng.choice([0.1, 0.5, 3.0]), rng.choice([0.05, 1.0, 40.0]))
+        room.run(room.now + rng.expovariate(2))
+    room.run(room.now + 60)
+    for client in list(room.clients)[::2]:
+        room.close_page(client)
+    room.run(room.now + 60)
+    here = {c.client: c.states[c.client] for c in room.clients}
+    assert len(here) == 4
+    assert room.shown() == here
+    for client in room.clients:
+        assert client.states == here
 
 
 @pytest.mark.parametrize("kind", ["y-websocket", "hocuspocus"])

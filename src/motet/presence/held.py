@@ -19,7 +19,19 @@ class Said(NamedTuple):
 class Held:
     """An entry that is shown, and who owns it."""
 
-    __slots__ = ("challenged", "claim", "client", "ends", "member", "provoked", "risen", "said", "user")
+    __slots__ = (
+        "candidate",
+        "challenged",
+        "claim",
+        "client",
+        "ends",
+        "member",
+        "provoked",
+        "refused",
+        "risen",
+        "said",
+        "user",
+    )
 
     def __init__(self, client: int) -> None:
         self.client = client
@@ -29,17 +41,20 @@ class Held:
         self.said = Said(-1, GONE, b"")
         self.risen = -inf
         self.provoked = False
+        self.candidate = 0  # the member that may be its client's new connection: it named the client at the known clock
         self.claim: tuple[int, Said] | None = None
         self.challenged = -inf
+        self.refused = 0  # the last member whose claim the owner answered
 
 
 class Member:
     """A connection that has said something."""
 
-    __slots__ = ("entries", "own", "user")
+    __slots__ = ("entries", "named", "own", "user")
 
     def __init__(self, user: str) -> None:
         self.user = user
-        # The first client that a connection names is its own: providers announce themselves before they repeat others.
+        self.named = False  # it has named a client
+        # Its own client, the first whose entry it got: providers announce themselves before they repeat others.
         self.own: int | None = None
         self.entries: dict[int, Held] = {}

@@ -102,7 +102,8 @@ class Roster:
         elif who.own is not None and self._outbox.repeats(payload, member):
             return _NOTHING
         applied = _NOTHING
-        for span in scan(payload):
+        spans = scan(payload)
+        for span in spans:
             entry = self._entries.get(span.client)
             if entry is None:
                 outcome = self._appear(member, who, span.client, _read(payload, span), now)
@@ -110,8 +111,10 @@ class Roster:
                 if span.clock < entry.said.clock or (span.clock == entry.said.clock and not _says_gone(payload, span)):
                     continue
                 outcome = self._take(entry, _read(payload, span, entry.said.state), now)
-            elif who.own is None or who.own == span.client:
+            elif span.clock > entry.said.clock and (who.own is None or who.own == span.client or not entry.member):
                 outcome = self._claim(member, who, entry, _read(payload, span, entry.said.state), now)
+            elif span.clock == entry.said.clock and who.own is None and len(spans) == 1:
+                outcome = self._stand_by(member, who, entry, _says_gone(payload, span), now)
             else:
                 continue
             if outcome is not _NOTHING:
@@ -133,6 +136,8 @@ class Roster:
             else:
                 entry.ends = now + GRACE
                 self._orphans[entry.client] = entry
+                if entry.candidate in self._members:
+                    self._ask(entry.candidate, entry.client, entry.said.clock)
                 self._deadline = min(self._deadline, entry.ends)
 
     def answered(self, owner: int) -> None:
@@ -140,7 +145,8 @@ class Roster:
         who = self._members.get(owner)
         if who is not None:
             for entry in who.entries.values():
-                entry.claim = None
+                if entry.claim is not None:
+                    entry.refused, entry.claim = entry.claim[0], None
 
     def unanswered(self, owner: int, now: float) -> None:
         """A challenged member has not answered: its entries pass to who claims them."""
@@ -182,18 +188,14 @@ class Roster:
         if said.state == GONE:
             return _NOTHING
         ended = self._gone.clock(client)
-        first = who.own is None
-        if first:
-            who.own = client
-            if ended is not None or said.clock > _FRESH_CLOCK:
-                self._returns.note(now)
-            if ended is None and who.user:
-                self._end_orphans_of(who.user, now)
+        self._named(who, ended is not None or said.clock > _FRESH_CLOCK, now)
         if ended is not None and said.clock <= ended:
-            if who.own != client:
+            if who.own is not None and who.own != client:
                 return _NOTHING  # an echo from before the end
             self._ask(member, client, ended)
             return _CHANGED
+        if who.own is None and who.user and ended is None:
+            self._end_orphans_of(who.user, now)
         if len(who.entries) >= MAX_ENTRIES:
             raise ProtocolViolation(f"more than {MAX_ENTRIES} presence entries on one connection")
         self._gone.forget(client)
@@ -201,16 +203,18 @@ class Roster:
         self._give(entry, member, who)
         return self._take(entry, said, now)
 
+    def _named(self, who: Member, back: bool, now: float) -> None:
+        if not who.named:
+            who.named = True
+            if back:
+                self._returns.note(now)
+
     def _claim(self, member: int, who: Member, entry: Held, said: Said, now: float) -> Applied:
-        """A connection names an entry of another one as its own."""
-        if who.own is None:
-            if said.state == GONE:
-                return _NOTHING  # clients say so of others that they no longer hear
-            who.own = entry.client
-            self._returns.note(now)
+        """A connection knows more of an entry than its owner has said."""
+        self._named(who, True, now)
         owner = self._members.get(entry.member)
         relayed = owner is not None and owner.own != entry.client
-        if said.clock < entry.said.clock or not (relayed or entry.user == who.user):
+        if entry.refused == member or not (relayed or entry.user == who.user):
             return _NOTHING
         if owner is None or relayed or who.user:
             self._give(entry, member, who)
@@ -221,6 +225,20 @@ class Roster:
         entry.challenged = now
         return Applied(False, entry.member)
 
+    def _stand_by(self, member: int, who: Member, entry: Held, gone: bool, now: float) -> Applied:
+        """A connection without a client names one at the known clock: its own, or it has no state and this is an echo.
+
+        While the owner lives it makes no difference. After that the client itself is told from an echo by provoking it.
+        """
+        if gone:
+            return _NOTHING  # clients say so of others that they have not heard for 30 s
+        self._named(who, True, now)
+        entry.candidate = member
+        if entry.member or entry.user != who.user:
+            return _NOTHING
+        self._ask(member, entry.client, entry.said.clock)
+        return _CHANGED
+
     def _settle(self, entry: Held, now: float) -> bool:
         """Gives a claimed entry to its claimant, if that is still here."""
         if entry.claim is None:
@@ -228,11 +246,10 @@ class Roster:
         member, said = entry.claim
         entry.claim = None
         who = self._members.get(member)
-        if who is None:
+        if who is None or said.clock <= entry.said.clock:
             return False
         self._give(entry, member, who)
-        if said.clock >= entry.said.clock:
-            self._take(entry, said, now)
+        self._take(entry, said, now)
         return True
 
     def _give(self, entry: Held, member: int, who: Member) -> None:
@@ -240,18 +257,17 @@ class Roster:
         if owner is not None:
             del owner.entries[entry.client]
         self._orphans.pop(entry.client, None)
-        entry.member, entry.user, entry.ends, entry.claim = member, who.user, inf, None
+        entry.member, entry.user, entry.ends = member, who.user, inf
+        entry.candidate, entry.claim, entry.refused = 0, None, 0
         who.entries[entry.client] = entry
-        if entry.provoked:  # the former owner was asked, and may have been dead
-            self._ask(member, entry.client, entry.said.clock)
+        if who.own is None:
+            who.own = entry.client
 
     def _take(self, entry: Held, said: Said, now: float) -> Applied:
-        """The owner says something of its entry, at the clock known or a higher one."""
+        """The owner says something new of its entry."""
         if said.state == GONE:
             self._end(entry, said.clock, now)
             return _CHANGED
-        if said.clock == entry.said.clock:
-            return _NOTHING
         urgent = entry.provoked or said.state != entry.said.state
         entry.said, entry.risen, entry.provoked = said, now, False
         self._outbox.add(entry.client, entry.member, said.written, urgent, now)
@@ -291,8 +307,9 @@ class Roster:
 
     def _provoke(self, entry: Held) -> None:
         entry.provoked = True
-        if entry.member:
-            self._ask(entry.member, entry.client, entry.said.clock)
+        for member in (entry.member, entry.candidate):
+            if member in self._members:
+                self._ask(member, entry.client, entry.said.clock)
 
     def _raise_all(self, now: float) -> None:
         since = self._returns.begin(now)
