@@ -21,6 +21,10 @@ from motet.persistence import Kind, Row, SqliteReader, SqliteStore, hocuspocus_s
 from motet.rooms.loading import load
 
 
+PATIENCE = 300.0
+"""Seconds that a view of a document may take: nobody else waits for it here."""
+
+
 class Form(StrEnum):
     """How a document is written out."""
 
@@ -46,7 +50,7 @@ def export(
     if form is Form.YJS:
         sys.stdout.buffer.write(encoded)
     else:
-        print(view_blocking(encoded, View.JSON if form is Form.JSON else View.TEXT))
+        print(view_blocking(encoded, View.JSON if form is Form.JSON else View.TEXT, timeout=PATIENCE))
 
 
 async def _encoded(store: SqliteReader, room: str) -> bytes:

@@ -7,7 +7,7 @@ bytes, the next when the last has drained, so that a slow member costs the mark 
 
 from __future__ import annotations
 
-from motet.crdt import Replica
+from motet.crdt.replica import Replica
 from motet.rooms.effects import Effect, Out, Send
 from motet.rooms.member import Member
 

@@ -116,8 +116,9 @@ class Keeper:
             work.close()
 
     def _drop_history(self) -> None:
-        days = self._hub.settings.retention_days
-        if days and self._hub.now() >= self._history_at and not self._hub.read_only:
+        """Once at the start (a crash in mid-compaction leaves rows that should have gone), then hourly."""
+        if self._hub.now() >= self._history_at and not self._hub.read_only:
+            days = self._hub.settings.retention_days
             self._history_at = self._hub.now() + HISTORY
             self._start(self._sweep_history(self._hub.wall_clock() - int(days * 86_400_000)))
 
@@ -193,7 +194,7 @@ class Keeper:
             if "disk" in hub.health.reasons:
                 continue
             try:
-                await hub.store.probe()
+                await hub.journal.probe()
             except Unavailable as e:
                 hub.health.degrade("store", str(e))
                 continue

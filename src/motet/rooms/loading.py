@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from motet.crdt import SLOW, Replica
+from motet.crdt.replica import SLOW, Replica
 from motet.errors import MalformedUpdate, StoreCorrupt
 from motet.ids import Seq
 from motet.persistence import Snapshot, StoredRoom

@@ -11,7 +11,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from motet.crdt import DROPPED, SLOW, Replica
+from motet.crdt.replica import DROPPED, SLOW, Replica
 from motet.errors import Forbidden, MalformedUpdate, MotetError, OverQuota, ProtocolViolation, TryLater
 from motet.ids import MemberId
 from motet.presence import EMPTY, Roster
