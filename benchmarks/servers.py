@@ -124,7 +124,10 @@ def _free_port() -> int:
 def _prepare(server: Server, place: Place, documents: Mapping[str, Path]) -> None:
     for room, file in documents.items():
         if server.imports:
-            subprocess.run([*MOTET, "import", room, file, "--data", place.data], check=True, stdout=subprocess.DEVNULL)
+            command = [*MOTET, "import", room, str(file), "--data", str(place.data)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise RuntimeError(f"motet import: {done.stderr.strip()}")
         else:
             (place.documents / f"{room}.yjs").symlink_to(file)
 
