@@ -20,7 +20,6 @@ from motet.ids import RoomName, is_room_name
 from motet.persistence import Kind, Row, SqliteReader, SqliteStore, hocuspocus_sqlite, pycrdt_store
 from motet.rooms.loading import load
 
-
 PATIENCE = 300.0
 """Seconds that a view of a document may take: nobody else waits for it here."""
 

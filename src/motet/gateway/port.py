@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from motet.errors import MotetError
+from motet.rooms.wire import Wire
+
+__all__ = ["Accept", "Connection", "Refusal", "Upgrade", "Wire"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,42 +26,6 @@ class Upgrade:
     """The peer's IP address, or "unix"."""
     subprotocols: tuple[str, ...]
     """As offered. The first is the one the gateway answers with: a browser fails when none of its own comes back."""
-
-
-class Wire(Protocol):
-    """An open WebSocket. Every method may be called at any time, after the end too, and none raises."""
-
-    def write(self, frame: bytes) -> None:
-        """Sends a whole, pre-built WebSocket frame; does nothing once the wire is closing.
-
-        The transport keeps the object, so it is `bytes`, never a bytearray or memoryview that changes later. Look
-        `write` up on the wire for each call: it is replaced when the wire closes.
-        `Connection.congested` may be called from inside.
-        """
-        ...
-
-    def close(self, code: int, reason: str = "") -> None:
-        """Sends CLOSE, with as much of the reason as fits into 123 bytes of UTF-8, and waits for the answer before the
-        socket is closed (`GatewaySettings.close_seconds`, then aborted). Only the first call counts."""
-        ...
-
-    def abort(self) -> None:
-        """Ends the socket without a word; what was not sent is lost."""
-        ...
-
-    def buffered(self) -> int:
-        """Bytes in the transport's write buffer."""
-        ...
-
-    def pause_reading(self) -> None:
-        """Leaves what comes in the kernel, until `resume_reading`. The end of the peer goes unnoticed meanwhile."""
-        ...
-
-    def resume_reading(self) -> None: ...
-
-    def ping(self) -> None:
-        """Sends a WebSocket ping now; `Connection.heard` follows when anything comes back, else the wire ends."""
-        ...
 
 
 class Connection(Protocol):

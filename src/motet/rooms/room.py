@@ -82,6 +82,7 @@ class Room:
         self._long: deque[LongTake] = deque()
         self._users: dict[int, str] = {}
         self._spoke = now
+        self._at_once = min(SLOW, limits.max_update_bytes)  # an update up to here needs no closer look at its size
 
     # ---- coming and going
 
@@ -139,8 +140,8 @@ class Room:
             return NOTHING
         if not member.may_edit:
             return self._refuse(member, Forbidden("this connection may not edit"))
-        if len(data) > SLOW:
-            return self._take_slowly(member, data, statuses, self.limits.max_update_bytes, "max_update_bytes")
+        if len(data) > self._at_once:
+            return self._take_large(member, data, statuses, self.limits.max_update_bytes, "max_update_bytes")
         return self._take(member, data, statuses)
 
     def _step1(self, member: Member, state_vector: bytes, now: float) -> Effects:
@@ -174,9 +175,7 @@ class Room:
         if not member.may_edit and data != NO_CHANGE:
             return self._refuse(member, Forbidden("this connection may not edit"))
         member.owed = 0
-        if len(data) > SLOW:
-            return self._take_slowly(member, data, statuses, self.limits.max_room_bytes, "max_room_bytes")
-        return self._take(member, data, statuses)
+        return self._take_large(member, data, statuses, self.limits.max_room_bytes, "max_room_bytes")
 
     def _take(self, member: Member, data: bytes, statuses: int) -> Effects:
         replica = self.replica
@@ -196,9 +195,11 @@ class Room:
             self._acks += [member] * statuses
         return NOTHING
 
-    def _take_slowly(self, member: Member, data: bytes, statuses: int, limit: int, name: str) -> Effects:
+    def _take_large(self, member: Member, data: bytes, statuses: int, limit: int, name: str) -> Effects:
         if len(data) > limit:
             return self._over(member, name, limit)
+        if len(data) <= SLOW:
+            return self._take(member, data, statuses)
         if self.replica.size > self.limits.max_room_bytes:
             return self._over(member, "max_room_bytes", self.limits.max_room_bytes)
         self._long.append(LongTake(member, self.replica.take_slowly(data, member.id), statuses))

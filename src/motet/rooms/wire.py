@@ -6,24 +6,36 @@ from typing import Protocol
 
 
 class Wire(Protocol):
-    """One open WebSocket."""
+    """An open WebSocket. Every method may be called at any time, after the end too, and none raises."""
 
     def write(self, frame: bytes) -> None:
-        """Sends a whole WebSocket frame. Does nothing once closed; never raises."""
+        """Sends a whole, pre-built WebSocket frame; does nothing once the wire is closing.
+
+        The transport keeps the object, so it is `bytes`, never a bytearray or memoryview that changes later. Look
+        `write` up on the wire for each call: it is replaced when the wire closes.
+        The connection's `congested` may be called from inside.
+        """
         ...
 
     def close(self, code: int, reason: str = "") -> None:
-        """Starts the closing handshake; may be called again."""
+        """Sends CLOSE, with as much of the reason as fits into 123 bytes of UTF-8, and waits for the answer before the
+        socket is closed (for a few seconds, then the socket is aborted). Only the first call counts."""
+        ...
+
+    def abort(self) -> None:
+        """Ends the socket without a word; what was not sent is lost."""
         ...
 
     def buffered(self) -> int:
-        """Bytes written that the peer has not taken yet."""
+        """Bytes in the transport's write buffer."""
         ...
 
-    def pause_reading(self) -> None: ...
+    def pause_reading(self) -> None:
+        """Leaves what comes in the kernel, until `resume_reading`. The end of the peer goes unnoticed meanwhile."""
+        ...
 
     def resume_reading(self) -> None: ...
 
     def ping(self) -> None:
-        """Sends a WebSocket ping; the connection's `heard` is called when anything comes back."""
+        """Sends a WebSocket ping now; the connection's `heard` follows when anything comes back, else the wire ends."""
         ...
