@@ -150,7 +150,7 @@ def rewrite(store: Store, lane: Lane, batch: list[Segment], end: int, doom: _Doo
     """Neighbouring segments, whose ids end at `end`, as one without what is dead; with `doom`, also its children."""
     first = batch[0].clock
     b = b"".join([segment.data for segment in batch])
-    structs, _ = scan_block(b, 0, lane.client, first, sum(segment.count for segment in batch))
+    structs, _ = scan_block(b, 0, lane.me, lane.client, first, sum(segment.count for segment in batch))
     dead = store.dead.get(lane.client)
     ranges = list(dead.within(first, end)) if dead is not None else []
     fresh = Ranges()
@@ -241,13 +241,13 @@ class Compaction:
     def _warm(self, lane: Lane, segment: Segment, end: int) -> Generator[None, None, None]:
         """Indexes what rewriting the segment will look at, a segment a step."""
         b = bytes(segment.data)
-        structs, _ = scan_block(b, 0, lane.client, segment.clock, segment.count)
+        structs, _ = scan_block(b, 0, lane.me, lane.client, segment.clock, segment.count)
         for struct in structs:
             for other, clock in self._doom.lookups(lane, b, struct):
                 target = other.segments[bisect_right(other.starts, clock) - 1]
                 if len(target.clocks) != target.count:
                     self._looked += target.count
-                    target.index(other.client)
+                    target.index(other)
                     if self._looked >= _STRUCTS:
                         self._looked = 0
                         yield

@@ -13,6 +13,7 @@ from typing import Final
 
 from motet.crdt.replica.ranges import RANGE_BYTES, Ranges
 from motet.crdt.replica.scan import Struct, scan_block
+from motet.varint import write
 
 MAX_WAITING: Final = 4 << 20
 """Bytes that may wait in a document."""
@@ -53,7 +54,9 @@ class Piece:
     def refill(self, most: int) -> None:
         """Scans up to `most` more structs. The bytes were validated when the piece was made."""
         count = min(self.left, most)
-        self.structs, self.at = scan_block(self.data, self.at, self.client, self.clock, count, self.ends)
+        self.structs, self.at = scan_block(
+            self.data, self.at, write(self.client), self.client, self.clock, count, self.ends
+        )
         last = self.structs[-1]
         self.clock = last[0] + last[1]
         self.left -= count

@@ -28,6 +28,7 @@ MAP: Final = 1
 """The container of every map entry, whichever its map and key: only lists have right origins."""
 FIRST_ROOT: Final = 2
 
+_NOTHING = bytearray()  # is only read
 _NEVER = b"\xff" * 9  # begins no update
 
 Mark = tuple[int, int, int, int, int, int, int, bytes, bytes]
@@ -46,10 +47,10 @@ class Segment:
         self.offsets: array[int] = array("I")
         self.dead = 0  # an estimate of the bytes whose content is deleted and still here
 
-    def index(self, client: int) -> array[int]:
+    def index(self, lane: Lane) -> array[int]:
         """The structs' clocks; `offsets` is filled too."""
         if len(self.clocks) != self.count:
-            structs, _ = scan_block(self.data, 0, client, self.clock, self.count)
+            structs, _ = scan_block(self.data, 0, lane.me, lane.client, self.clock, self.count)
             self.clocks = array("I", [s[0] for s in structs])
             self.offsets = array("I", [s[2] for s in structs])
         return self.clocks
@@ -72,7 +73,11 @@ class Lane:
     """See the module. `number` is the client's place in the order of arrival, from 1 on."""
 
     __slots__ = (
+        "_before",
         "_behind",
+        "_between",
+        "_end_bytes",
+        "_open",
         "_right",
         "_rotten",
         "_size",
@@ -100,6 +105,9 @@ class Lane:
         self.starts: list[int] = []  # of the segments, to bisect in
         self.container_clocks: array[int] = array("I")  # from this clock on the structs lie in …
         self.containers: array[int] = array("Q")  # … this container: UNKNOWN, MAP, a root, or lane number << 32 | clock
+        self._open = _NOTHING  # the last segment's data, if it is open
+        self._before = self._between = b""  # of `expected`: all before the clock, and between it and the clock before
+        self._end_bytes = b""  # `end`, encoded
         self.expected = _NEVER  # how an update that types on after the last struct must begin
         self._text = -1  # where the last struct's string starts in the last segment; -1: it is no text
         self._right = b""  # the last struct's right origin, encoded
@@ -112,16 +120,15 @@ class Lane:
         """Appends a struct whose clock is `end`."""
         clock, length, start, stop, _, _, rc, rk, content, _ = struct
         self.settle()
-        segments = self.segments
-        if not segments or not isinstance(segments[-1].data, bytearray) or self._full(segments[-1]):
-            self._open_segment()
-        segment = segments[-1]
-        data = segment.data
+        data = self._open
+        if not data or len(data) >= SEGMENT or self.segments[-1].count >= SEGMENT_STRUCTS:
+            data = self._open_segment()
+        segment = self.segments[-1]
         at = len(data)
         segment.clocks.append(clock)
         segment.offsets.append(at)
         segment.count += 1
-        data += b[start:stop]  # the open segment is a bytearray: in place
+        data += b[start:stop]
         self.end = clock + length
         if not self.containers or self.containers[-1] != container:
             self.container_clocks.append(clock)
@@ -131,6 +138,8 @@ class Lane:
             self._text = at + content - start
             self._size = read(b, content)[0]
             self._right = write(rc) + write(rk) if info & HAS_RIGHT else b""
+            self._before = b"\1\1" + self.me
+            self._between = (b"\xc4" if info & HAS_RIGHT else b"\x84") + self.me
             self._expect()
         else:
             self._text = -1
@@ -144,8 +153,7 @@ class Lane:
         size, at = read(b, content)
         if self._size + size >= MAX_RUN:
             return False
-        data = self.segments[-1].data
-        data += b[at:stop]
+        self._open += b[at:stop]
         self._size += size
         self._behind = True
         self.end = clock + length
@@ -159,40 +167,37 @@ class Lane:
         if 0 < size < 128 and update[at] == size and not update[-1] and self._size + size < MAX_RUN:
             text = update[at + 1 : -1]
             if text.isascii():
-                data = self.segments[-1].data
-                data += text
+                self._open += text
                 self._size += size
                 self._behind = True
-                self.end += size
-                self._expect()
+                self.end = end = self.end + size
+                before = self._end_bytes if size == 1 else write(end - 1)
+                self._end_bytes = write(end)
+                self.expected = self._before + self._end_bytes + self._between + before + self._right
                 return size
         return 0
 
     def settle(self) -> None:
         """Writes the last string's length, which typing leaves behind."""
         if self._behind:
-            data = self.segments[-1].data
-            assert isinstance(data, bytearray)
+            data = self._open
             data[self._text : read(data, self._text)[1]] = write(self._size)
             self._behind = False
 
     def _expect(self) -> None:
-        me, end, right = self.me, self.end, self._right
-        head = b"\xc4" if right else b"\x84"
-        self.expected = b"\1\1" + me + write(end) + head + me + write(end - 1) + right
+        self._end_bytes = write(self.end)
+        self.expected = self._before + self._end_bytes + self._between + write(self.end - 1) + self._right
 
-    @staticmethod
-    def _full(segment: Segment) -> bool:
-        return len(segment.data) >= SEGMENT or segment.count >= SEGMENT_STRUCTS
-
-    def _open_segment(self) -> None:
+    def _open_segment(self) -> bytearray:
         if self.segments:
             last = self.segments[-1]
             last.data = bytes(last.data)  # without the room to grow
             if last.dead * 2 > len(last.data):
                 self._rotten.append((self, last))
-        self.segments.append(Segment(self.end, bytearray(), 0))
+        self._open = bytearray()
+        self.segments.append(Segment(self.end, self._open, 0))
         self.starts.append(self.end)
+        return self._open
 
     # -- taking back
 
@@ -213,7 +218,7 @@ class Lane:
         if segments:
             last = self.segments[-1]
             if last.clocks:  # it is open, or was when the mark was made
-                last.data = bytearray(last.data[:size])
+                last.data = self._open = bytearray(last.data[:size])
                 del last.clocks[count:], last.offsets[count:]
                 last.count = count
 
@@ -222,7 +227,7 @@ class Lane:
     def find(self, clock: int) -> tuple[Segment, int]:
         """The segment and the place in it of the struct that holds an id."""
         segment = self.segments[bisect_right(self.starts, clock) - 1]
-        return segment, bisect_right(segment.index(self.client), clock) - 1
+        return segment, bisect_right(segment.index(self), clock) - 1
 
     def kind(self, clock: int) -> int:
         """What kind of struct holds an id: its content's ref."""
@@ -235,7 +240,7 @@ class Lane:
 
     def struct(self, segment: Segment, i: int) -> Struct:
         """The struct at a place, scanned again."""
-        return scan_block(segment.data, segment.offsets[i], self.client, segment.clocks[i], 1)[0][0]
+        return scan_block(segment.data, segment.offsets[i], self.me, self.client, segment.clocks[i], 1)[0][0]
 
     def segment_end(self, i: int) -> int:
         """The clock after segment i."""
@@ -247,6 +252,10 @@ class Lane:
 
     def cut(self, a: int, z: int) -> tuple[int, bytes]:
         """How many structs make up the ids [a, z), not empty, and their bytes."""
+        if self._text >= 0 and z == self.end and a > self.segments[-1].clocks[-1]:  # news of typing
+            text = self._open[a - z :]
+            if text.isascii():
+                return 1, self._between + write(a - 1) + self._right + write(z - a) + text
         self.settle()
         first = bisect_right(self.starts, a) - 1
         last = bisect_right(self.starts, z - 1) - 1
@@ -264,7 +273,7 @@ class Lane:
         return count, b"".join(pieces)
 
     def _cut_segment(self, segment: Segment, a: int, z: int, end: int) -> tuple[int, bytes]:
-        clocks = segment.index(self.client)
+        clocks = segment.index(self)
         i = bisect_right(clocks, a) - 1
         j = bisect_right(clocks, z - 1) - 1
         after = segment.offsets[j + 1] if j + 1 < segment.count else len(segment.data)
@@ -286,6 +295,7 @@ class Lane:
         self.settle()
         last = self.segments[-1]
         last.data = bytes(last.data)
+        self._open = _NOTHING
         self._text = -1
         self.expected = _NEVER
 
@@ -308,15 +318,16 @@ class Lane:
         """Counts the ids [a, z) as deleted; about how many bytes they take."""
         buried = 0
         i = bisect_right(self.starts, a) - 1
-        while i < len(self.starts) and self.starts[i] < z:
+        while a < z:
             segment = self.segments[i]
-            end = self.segment_end(i)
-            size = segment.bytes_between(max(a, segment.clock), min(z, end), end)
+            end = self.starts[i + 1] if i + 1 < len(self.starts) else self.end
+            size = segment.bytes_between(a, z if z < end else end, end)
             half = len(segment.data) >> 1
             if segment.dead <= half < segment.dead + size and i + 1 < len(self.starts):
                 self._rotten.append((self, segment))
             segment.dead += size
             buried += size
+            a = end
             i += 1
         return buried
 

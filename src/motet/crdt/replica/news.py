@@ -9,7 +9,6 @@ from typing import NamedTuple
 from motet.crdt.replica.assemble import NOTHING, Cut, assemble, encode_dead
 from motet.crdt.replica.lane import Lane
 from motet.crdt.replica.ranges import Ranges
-from motet.crdt.replica.scan import Deletion
 
 
 class News(NamedTuple):
@@ -27,65 +26,66 @@ class News(NamedTuple):
 class Ledger:
     """Collects the news of a tick. Bounded by what the tick takes."""
 
-    __slots__ = ("_deleted", "_from", "ripe", "whole")
+    __slots__ = ("_deleted", "_from", "_one", "_whole", "ripe")
 
     def __init__(self) -> None:
-        self.whole: dict[int, bytes | None] = {}  # by author: its one update, if that was wholly new
         self.ripe: list[int] = []
+        self._one: tuple[int, bytes, list[tuple[int, int]]] | None = None  # the only entry, while that is whole
+        self._whole: dict[int, bytes | None] = {}  # by author: its one update, if that was wholly new
         self._from: dict[int, list[tuple[int, int]]] = {}  # by client: from this clock on, by this author
-        self._deleted: dict[int, list[Deletion]] = {}  # by author
+        self._deleted: dict[int, list[tuple[int, list[tuple[int, int]]]]] = {}  # by author: client, ranges
 
-    def typed(self, author: int, client: int, clock: int, update: bytes) -> None:
-        """A whole update was taken that adds structs of one client from a clock on."""
-        self.whole[author] = None if author in self.whole else update
-        self.added(author, client, clock)
+    def enter(self, author: int, update: bytes | None, added: list[tuple[int, int]]) -> None:
+        """The author brought news: structs of these clients from these clocks on, or deletes.
 
-    def added(self, author: int, client: int, clock: int) -> None:
-        """Structs of a client were added from a clock on."""
-        marks = self._from.get(client)
-        if marks is None:
-            self._from[client] = [(clock, author)]
-        elif marks[-1][1] != author:
-            marks.append((clock, author))
+        The update, if it is nothing but that: when it stays the author's only one, it is the news as it came."""
+        if self._one is None and not self._whole and update is not None:
+            self._one = (author, update, added)
+            return
+        if self._one is not None:
+            one, self._one = self._one, None
+            self._add(*one)
+        self._add(author, update, added)
+
+    def _add(self, author: int, update: bytes | None, added: list[tuple[int, int]]) -> None:
+        self._whole[author] = None if author in self._whole else update
+        for client, clock in added:
+            marks = self._from.get(client)
+            if marks is None:
+                self._from[client] = [(clock, author)]
+            elif marks[-1][1] != author:
+                marks.append((clock, author))
 
     def deleted(self, author: int, client: int, ranges: list[tuple[int, int]]) -> None:
-        """Ranges of a client's ids were deleted that were not before."""
+        """Ranges of a client's ids were deleted that were not before; an entry follows."""
         known = self._deleted.get(author)
         if known is None:
             known = self._deleted[author] = []
-        for a, z in ranges:
-            known.append((client, a, z))
-
-    def taken(self, author: int, update: bytes | None) -> None:
-        """Something of the author's is news; the update, if it is nothing but news and this is all of it."""
-        self.whole[author] = None if author in self.whole else update
+        known.append((client, ranges))
 
     def drain(self, lanes: Mapping[int, Lane]) -> News | None:
         """The news since the last call."""
-        if not self.whole:
-            if not self.ripe:
-                return None
-            news = News(NOTHING, (), tuple(self.ripe))
-            self.ripe = []
-            return news
-        if len(self.whole) == 1:
-            ((author, update),) = self.whole.items()
-            if update is None:
-                update = self._merge(lanes, None)
-            news = News(update, ((author, update),), tuple(self.ripe))
-        else:
-            authors = tuple(
-                (author, self._merge(lanes, author) if update is None else update)
-                for author, update in self.whole.items()
-            )
-            news = News(self._merge(lanes, None), authors, tuple(self.ripe))
-        self.whole = {}
-        self._from = {}
-        if self._deleted:
-            self._deleted = {}
+        ripe: tuple[int, ...] = ()
         if self.ripe:
+            ripe = tuple(self.ripe)
             self.ripe = []
-        return news
+        if self._one is not None:
+            author, update, _ = self._one
+            self._one = None
+            if self._deleted:
+                self._deleted = {}
+            return News(update, ((author, update),), ripe)
+        if not self._whole:
+            return News(NOTHING, (), ripe) if ripe else None
+        merged = self._merge(lanes, None)
+        if len(self._whole) == 1:
+            authors = tuple([(author, merged) for author in self._whole])
+        else:
+            authors = tuple([(author, own or self._merge(lanes, author)) for author, own in self._whole.items()])
+        self._whole = {}
+        self._from = {}
+        self._deleted = {}
+        return News(merged, authors, ripe)
 
     def _merge(self, lanes: Mapping[int, Lane], only: int | None) -> bytes:
         """One update of all news, or of one author's."""
@@ -101,6 +101,7 @@ class Ledger:
         dead: dict[int, Ranges] = {}
         for author, deletions in self._deleted.items():
             if only is None or author == only:
-                for client, a, z in deletions:
-                    dead.setdefault(client, Ranges()).add(a, z)
+                for client, ranges in deletions:
+                    for a, z in ranges:
+                        dead.setdefault(client, Ranges()).add(a, z)
         return assemble(cuts, encode_dead(dead))

@@ -22,35 +22,35 @@ RANGE_BYTES = 8
 class Page:
     """Up to PAGE ranges; `low` is the first clock. Its numbers are there once `load` was called."""
 
-    __slots__ = ("_encoded", "_highs", "_lows", "count", "low")
+    __slots__ = ("_encoded", "_highs", "_loaded", "_lows", "count", "low")
 
     def __init__(self, lows: array[int], highs: array[int]) -> None:
         self._lows, self._highs = lows, highs
         self._encoded: bytes | None = None
+        self._loaded = True
         self.low = lows[0]
         self.count = len(lows)
 
     @classmethod
     def stored(cls, low: int, count: int, encoded: bytes) -> Page:
         """A page that stays bytes until it is asked about."""
-        page = cls(array("I", (low,)), array("I", (low,)))
-        page._encoded = encoded
-        page.count = count
+        page = cls.__new__(cls)
+        page._lows, page._highs = array("I"), array("I")
+        page._encoded, page._loaded = encoded, False
+        page.low, page.count = low, count
         return page
 
     def load(self) -> tuple[array[int], array[int]]:
         """First clocks and ends. Raises ValueError or IndexError if the stored bytes are not this page's."""
-        lows, highs = self._lows, self._highs
-        if len(lows) != self.count or highs[0] == lows[0]:
-            encoded, at = self._encoded or b"", 0
-            lows, highs = array("I"), array("I")
+        if not self._loaded:
+            encoded, at = self.encode(), 0
             for _ in range(self.count):
                 low, at = read(encoded, at)
                 length, at = read(encoded, at)
-                lows.append(low)
-                highs.append(low + length)
-            self._lows, self._highs = lows, highs
-        return lows, highs
+                self._lows.append(low)
+                self._highs.append(low + length)
+            self._loaded = True
+        return self._lows, self._highs
 
     def encode(self) -> bytes:
         """`clock length` of each range."""
@@ -60,7 +60,7 @@ class Page:
 
     def add(self, a: int, z: int) -> list[tuple[int, int]]:
         """Adds [a, z); returns the parts of it that are new."""
-        lows, highs = self.load()
+        lows, highs = (self._lows, self._highs) if self._loaded else self.load()
         first = last = bisect_left(highs, a)
         at = a
         new: list[tuple[int, int]] = []

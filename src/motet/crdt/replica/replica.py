@@ -67,7 +67,7 @@ class Replica:
             if size:
                 self._typing = lane
                 self._store.size += size
-                self._ledger.typed(author, lane.client, clock, update)
+                self._ledger.enter(author, update, [(lane.client, clock)])
                 if self._gate.bytes:
                     self._taker.wake([lane.client])
                 return TAKEN
@@ -75,14 +75,13 @@ class Replica:
 
     def _typed_lane(self, update: bytes) -> Lane | None:
         """The lane whose last text the update seems to go on with."""
-        if update[:2] == b"\1\1" and len(update) > 12:
-            try:
-                lane = self._store.lanes.get(read(update, 2)[0])
-            except (IndexError, ValueError):
-                return None
-            if lane is not None and update.startswith(lane.expected):
-                return lane
-        return None
+        if not update.endswith(b"\0") or not update.startswith(b"\1\1"):
+            return None  # it deletes, or it is not one struct
+        try:
+            lane = self._store.lanes.get(read(update, 2)[0])
+        except (IndexError, ValueError):
+            return None  # the scan will say what is wrong with it
+        return lane if lane is not None and update.startswith(lane.expected) else None
 
     def take_slowly(self, update: bytes, author: int) -> Generator[None, None, int]:
         """The same for a large update (more than SLOW bytes), in steps of about 2 ms.

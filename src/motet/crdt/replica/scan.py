@@ -14,7 +14,7 @@ from json import loads
 from typing import TYPE_CHECKING, Final
 
 from motet.errors import MalformedUpdate
-from motet.varint import read, write
+from motet.varint import read
 
 if TYPE_CHECKING:
     from motet.crdt.replica.ranges import Ranges
@@ -57,76 +57,69 @@ class BigValue(Exception):
         self.content, self.at, self.stack = content, at, stack
 
 
+# An offset may run past the end in here: the read that follows, or scan_block's last check, raises IndexError for it.
+
+
 def skip_text(b: Bytes, at: int) -> int:
     """The offset after a string. Raises ValueError unless it is UTF-8."""
     size, at = read(b, at)
-    end = at + size
-    text = b[at:end]
-    if len(text) != size:
-        raise IndexError("short")
+    text = b[at : at + size]
     if not text.isascii():
         text.decode()
-    return end
+    return at + size
 
 
 def _skip_bytes(b: Bytes, at: int) -> int:
     size, at = read(b, at)
-    if at + size > len(b):
-        raise IndexError("short")
     return at + size
 
 
-def _skip_integer(b: Bytes, at: int) -> int:
-    first = at
-    while b[at] & 128:
-        at += 1
-    if at - first > 8:
-        raise ValueError("integer")
-    return at + 1
-
-
-_FIXED = {
-    127: 0,
-    126: 0,
-    124: 4,
-    123: 8,
-    122: 8,
-    121: 0,
-    120: 0,
-}  # undefined, null, float32, float64, bigint, false, true
+_SIZES: Final = {127: 0, 126: 0, 124: 4, 123: 8, 122: 8, 121: 0, 120: 0}
+"""undefined, null, float32, float64, bigint, false, true"""
 
 
 def skip_values(b: Bytes, at: int, stack: list[int], bound: int) -> int:
     """Walks lib0 Any values. The stack has, per level, twice the number of values to come (+ 1 where they have keys).
 
-    Stops after the value that passes `bound`, with the stack telling what is left."""
+    Stops after the value that passes `bound`, with the stack telling what is left. The walk is most of what a map's
+    update costs, so the reads of one byte are written out."""
     while stack:
-        top = stack[-1]
-        if top < 2:
-            stack.pop()
-            continue
-        if at > bound:
-            return at
-        stack[-1] = top - 2
-        if top & 1:
-            at = skip_text(b, at)
-        tag = b[at]
-        at += 1
-        if tag == 119:
-            at = skip_text(b, at)
-        elif tag == 125:
-            at = _skip_integer(b, at)
-        elif tag in _FIXED:
-            at += _FIXED[tag]
-        elif tag == 118 or tag == 117:
-            if len(stack) > MAX_DEPTH:
-                raise ValueError("value nests too deep")
-            count, at = read(b, at)
-            stack.append(count << 1 | (tag == 118))
-        elif tag == 116:
-            at = _skip_bytes(b, at)
-        else:
-            raise ValueError("value")
+        left = stack.pop()
+        while left > 1:
+            if at > bound:
+                stack.append(left)
+                return at
+            left -= 2
+            if left & 1:
+                size = b[at]
+                text = b[at + 1 : at + 1 + size]
+                if size < 128 and text.isascii():
+                    at += 1 + size
+                else:
+                    at = skip_text(b, at)
+            tag = b[at]
+            at += 1
+            if tag == 125:
+                first = at
+                while b[at] & 128:
+                    at += 1
+                if at - first > 8:
+                    raise ValueError("integer")
+                at += 1
+            elif tag == 119:
+                at = skip_text(b, at)
+            elif tag in _SIZES:
+                at += _SIZES[tag]
+            elif tag == 118 or tag == 117:
+                if len(stack) >= MAX_DEPTH:
+                    raise ValueError("value nests too deep")
+                stack.append(left)
+                left, at = read(b, at)
+                left = left << 1 | (tag == 118)
+            elif tag == 116:
+                at = _skip_bytes(b, at)
+            else:
+                raise ValueError("value")
     return at
 
 
@@ -153,8 +146,6 @@ def skip_json(b: Bytes, at: int) -> int:
     """The offset after a JSON text. Embeds and formats hold such; one that does not parse poisons its readers."""
     size, at = read(b, at)
     text = bytes(b[at : at + size])
-    if len(text) != size:
-        raise IndexError("short")
     if text not in _PLAIN_JSON:
         if text.count(b"[") + text.count(b"{") > MAX_DEPTH:
             _check_depth(text)
@@ -192,17 +183,18 @@ def _skip_rare(b: Bytes, at: int, ref: int) -> int:
     raise ValueError("content")
 
 
-_NO_ENDS: dict[int, int] = {}
+_FEW: Final = 8  # deleted ranges that are read without looking whether they are known
+Ends = dict[int, int]
+_NO_ENDS: Ends = {}
 
 
 def scan_block(  # noqa: C901 (the one loop that every byte of every update passes: a call per field costs a third more)
-    b: Bytes, at: int, client: int, clock: int, count: int, ends: dict[int, int] = _NO_ENDS, budget: int = 1 << 62
+    b: Bytes, at: int, me: bytes, client: int, clock: int, count: int, ends: Ends = _NO_ENDS, budget: int = 1 << 62
 ) -> tuple[list[Struct], int]:
-    """`count` structs of one client from an offset on, and the offset after them.
+    """`count` structs of one client (whose id is encoded in `me`) from an offset on, and the offset after them.
 
     Raises IndexError or ValueError for anything that is no struct; BigValue for values of more than `budget` bytes
     whose end is not in `ends` (offset of a content → offset after it)."""
-    me = write(client)
     structs: list[Struct] = []
     for _ in range(count):
         start = at
@@ -231,7 +223,8 @@ def scan_block(  # noqa: C901 (the one loop that every byte of every update pass
                 if rc == client and rk >= clock:
                     raise ValueError("refers to itself")
             elif not info & HAS_ORIGIN:
-                named, at = read(b, at)
+                named = b[at]
+                at += 1
                 if named == 1:
                     at = skip_text(b, at)
                 elif named == 0:
@@ -246,14 +239,18 @@ def scan_block(  # noqa: C901 (the one loop that every byte of every update pass
             content = at
             length = 1
             if ref == STRING:
-                size, at = read(b, at)
+                size = b[at]
+                at += 1
+                if size > 127:
+                    size, at = read(b, content)
                 text = b[at : at + size]
-                if len(text) != size:
-                    raise IndexError("short")
                 at += size
                 length = size if text.isascii() else utf16_length(text)
             elif ref == ANY:
-                length, at = read(b, at)
+                length = b[at]
+                at += 1
+                if length > 127:
+                    length, at = read(b, content)
                 if ends and content in ends:
                     at = ends[content]
                 else:
@@ -277,64 +274,69 @@ def scan_block(  # noqa: C901 (the one loop that every byte of every update pass
     return structs, at
 
 
-def read_head(b: Bytes, at: int) -> tuple[int, int, int, int]:
-    """A block's count, client and first clock, and the offset of its first struct."""
+def read_head(b: Bytes, at: int) -> tuple[int, int, bytes, int, int]:
+    """A block's count, its client, plain and encoded, its first clock, and the offset of its first struct."""
     count, at = read(b, at)
-    client, at = read(b, at)
-    clock, at = read(b, at)
-    return count, client, clock, at
+    client, end = read(b, at)
+    me = bytes(b[at:end])
+    clock, at = read(b, end)
+    return count, client, me, clock, at
 
 
-def scan_ranges(b: Bytes, at: int, client: int, count: int, known: Ranges | None, out: list[Deletion]) -> int:
-    """Adds `count` deleted ranges of one client to `out`, and returns the offset after them.
+def scan_ranges(b: Bytes, at: int, client: int, count: int, out: list[Deletion]) -> int:
+    """Adds `count` deleted ranges of one client to `out`, and returns the offset after them."""
+    for _ in range(count):
+        clock, at = read(b, at)
+        length, at = read(b, at)
+        if clock + length >= MAX_CLOCK:
+            raise ValueError("deleted range")
+        if length:
+            out.append((client, clock, clock + length))
+    return at
 
-    A peer that reconnects sends its whole delete set: pages of ranges that equal what is known are stepped over as
-    bytes (a page's ranges take 0.1 µs then, not 500); an empty range stands for them in `out`."""
-    pages = known.pages if known is not None and count > 8 else ()
+
+def scan_known_ranges(b: Bytes, at: int, client: int, count: int, known: Ranges, out: list[Deletion]) -> int:
+    """The same, where most may be known: a peer that reconnects sends its whole delete set.
+
+    Pages of ranges that equal what is known are stepped over as bytes (a page's ranges take 0.1 µs then, not 500); an
+    empty range stands for them in `out`."""
     page = 0
     while count:
-        if page < len(pages):
-            same = pages[page]
+        if page < len(known.pages):
+            same = known.pages[page]
             if same.count <= count and b.startswith(same.encode(), at):
                 at += len(same.encode())
                 count -= same.count
                 page += 1
                 out.append((client, 0, 0))
                 continue
-        clock, at = read(b, at)
-        length, at = read(b, at)
-        if clock + length >= MAX_CLOCK:
-            raise ValueError("deleted range")
+        at = scan_ranges(b, at, client, 1, out)
         count -= 1
-        if length:
-            out.append((client, clock, clock + length))
-        while page < len(pages) and pages[page].low <= clock:
+        while page < len(known.pages) and out and known.pages[page].low <= out[-1][1]:
             page += 1
-    return at
-
-
-def _scan_deletions(b: Bytes, at: int, known: dict[int, Ranges], out: list[Deletion]) -> int:
-    clients, at = read(b, at)
-    for _ in range(clients):
-        client, at = read(b, at)
-        count, at = read(b, at)
-        at = scan_ranges(b, at, client, count, known.get(client), out)
     return at
 
 
 def scan(b: bytes, known: dict[int, Ranges]) -> tuple[list[Block], list[Deletion]]:
     """An update's blocks and those of its deletes that are not plainly known. Raises MalformedUpdate."""
+    blocks: list[Block] = []
+    deletions: list[Deletion] = []
     try:
-        blocks: list[Block] = []
-        count, at = read(b, 0)
-        if count > MAX_CLIENTS:
+        clients, at = read(b, 0)
+        if clients > MAX_CLIENTS:
             raise MalformedUpdate(f"more than {MAX_CLIENTS} clients")
-        for _ in range(count):
-            structs, client, clock, at = read_head(b, at)
-            block, at = scan_block(b, at, client, clock, structs)
-            blocks.append((client, block))
-        deletions: list[Deletion] = []
-        at = _scan_deletions(b, at, known, deletions)
+        for _ in range(clients):
+            count, client, me, clock, at = read_head(b, at)
+            structs, at = scan_block(b, at, me, client, clock, count)
+            blocks.append((client, structs))
+        clients, at = read(b, at)
+        for _ in range(clients):
+            client, at = read(b, at)
+            count, at = read(b, at)
+            if count > _FEW and client in known:
+                at = scan_known_ranges(b, at, client, count, known[client], deletions)
+            else:
+                at = scan_ranges(b, at, client, count, deletions)
     except (IndexError, ValueError, RecursionError) as error:
         raise MalformedUpdate(f"not an update: {error}") from None
     if at != len(b):

@@ -212,7 +212,7 @@ class _Opening:
 
     def _fill(self, lane: Lane, at: int) -> int:
         """Gives a lane its bytes; the offset after them."""
-        count, client, clock, at = read_head(self._encoded, at)
+        count, client, _, clock, at = read_head(self._encoded, at)
         if (count, client, clock) != (sum(s.count for s in lane.segments), lane.client, 0):
             raise ValueError("block")
         for segment, size in zip(lane.segments, self._sizes[lane.client], strict=True):

@@ -18,6 +18,7 @@ from motet.crdt.replica.scan import (
     Struct,
     read_head,
     scan_block,
+    scan_known_ranges,
     scan_ranges,
     skip_values,
 )
@@ -67,13 +68,13 @@ class SlowTake:
 
     def _validate_block(self, at: int) -> Generator[None, None, int]:
         b = self._update
-        count, client, clock, at = read_head(b, at)
+        count, client, me, clock, at = read_head(b, at)
         piece = Piece(client, self._author, b, [])
         piece.left, piece.clock, piece.at = count, clock, at
         while count:
             slice_ = min(count, _STRUCTS)
             try:
-                structs, at = scan_block(b, at, client, clock, slice_, piece.ends, _VALUE_BYTES)
+                structs, at = scan_block(b, at, me, client, clock, slice_, piece.ends, _VALUE_BYTES)
             except BigValue as big:
                 end = big.at
                 while big.stack:
@@ -109,7 +110,10 @@ class SlowTake:
             while count:
                 slice_ = min(count, _RANGES)
                 known = self._taker.store.dead.get(client)
-                at = scan_ranges(b, at, client, slice_, known, self._deletions)
+                if known is None:
+                    at = scan_ranges(b, at, client, slice_, self._deletions)
+                else:
+                    at = scan_known_ranges(b, at, client, slice_, known, self._deletions)
                 count -= slice_
                 yield
         return at
@@ -157,4 +161,4 @@ class SlowTake:
 
     def _enter(self, intake: Intake) -> None:
         if intake.added or intake.news:
-            self._taker.enter(intake, self._author, None)
+            self._taker.ledger.enter(self._author, None, intake.added)

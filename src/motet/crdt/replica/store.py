@@ -81,40 +81,32 @@ class Store:
             struct = structs[index]
             clock = struct[0]
             b = data
-            if clock != end or b[struct[2]] & REF == SKIP:
-                if b[struct[2]] & REF != SKIP:
-                    if clock > end:
-                        intake.lack = (client, clock - 1)
-                        break
-                    assert lane is not None
-                    self._compare(intake, lane, b, struct)
+            if b[struct[2]] & REF == SKIP:
                 intake.whole = False
-                if clock + struct[1] <= end or b[struct[2]] & REF == SKIP:
+                index += 1
+                continue
+            if clock > end:
+                intake.lack = (client, clock - 1)
+                break
+            if lane is not None and clock < end:
+                self._compare(intake, lane, b, struct)
+                intake.whole = False
+                if clock + struct[1] <= end:
                     index += 1
                     continue
                 b = part(b, struct, client, end, clock + struct[1])
-                struct = scan_block(b, 0, client, end, 1)[0][0]
+                struct = scan_block(b, 0, lane.me, client, end, 1)[0][0]
             if lane is not None and struct[9] and lane.type_on(b, struct):
                 self.size += struct[3] - struct[2]
                 end = lane.end
                 index += 1
                 continue
-            _, length, start, stop, oc, ok, rc, rk, _, _ = struct
-            if oc >= 0 and oc != client:
-                other = lanes.get(oc)
-                if other is None or ok >= other.end:
-                    intake.lack = (oc, ok)
-                    break
-            if rc >= 0 and rc != client:
-                other = lanes.get(rc)
-                if other is None or rk >= other.end:
-                    intake.lack = (rc, rk)
-                    break
+            if not self._has_causes(intake, client, struct):
+                break
             if lane is None:
                 lane = self.new_lane(client)
             self._push(intake, lane, b, struct)
-            self.size += stop - start
-            end += length
+            end = lane.end
             index += 1
         if end > first:
             intake.added.append((client, first))
@@ -122,6 +114,21 @@ class Store:
                 self.history.note(self)
                 self.note_at = self.size + STEP
         return index
+
+    def _has_causes(self, intake: Intake, client: int, struct: Struct) -> bool:
+        """Whether all that a struct refers to is there; if not, `intake.lack` is the first that is not."""
+        _, _, _, _, oc, ok, rc, rk, _, _ = struct
+        if oc >= 0 and oc != client:
+            other = self.lanes.get(oc)
+            if other is None or ok >= other.end:
+                intake.lack = (oc, ok)
+                return False
+        if rc >= 0 and rc != client:
+            other = self.lanes.get(rc)
+            if other is None or rk >= other.end:
+                intake.lack = (rc, rk)
+                return False
+        return True
 
     def _push(self, intake: Intake, lane: Lane, b: Bytes, struct: Struct) -> None:
         ref = b[struct[2]] & REF
@@ -133,10 +140,11 @@ class Store:
             intake.whole = False
             length = struct[1]
             b, ref, container = b"\0" + write(length), GC, UNKNOWN
-            struct = scan_block(b, 0, lane.client, struct[0], 1)[0][0]
+            struct = scan_block(b, 0, lane.me, lane.client, struct[0], 1)[0][0]
         if ref in (GC, DELETED):
             intake.gone.append((lane.client, struct[0], struct[0] + struct[1]))
         lane.push(b, struct, container)
+        self.size += struct[3] - struct[2]
 
     def _container(self, lane: Lane, b: Bytes, struct: Struct) -> int:
         """The list that a struct lies in, MAP, UNKNOWN; _NO_TYPE, _TORN if it cannot be anywhere."""

@@ -44,7 +44,7 @@ class Taker:
                 raise
         late = self.delete(intake, author, deletions)
         if intake.added or intake.news:
-            self.enter(intake, author, update if intake.whole and not rest and not late else None)
+            self.ledger.enter(author, update if intake.whole and not rest and not late else None, intake.added)
         return self.finish(intake, update, author, rest, late)
 
     def finish(self, intake: Intake, update: bytes, author: int, rest: Waits | None, late: list[Deletion]) -> int:
@@ -112,12 +112,6 @@ class Taker:
                 intake.whole = False
         return late
 
-    def enter(self, intake: Intake, author: int, update: bytes | None) -> None:
-        """Enters what an intake added; the update, if it is nothing but that."""
-        self.ledger.taken(author, update)
-        for client, clock in intake.added:
-            self.ledger.added(author, client, clock)
-
     def _park(self, ticket: Ticket, author: int, rest: Waits | None, late: list[Deletion]) -> bool:
         """Hands what is left of an update to the gate. False: a part did not fit, the ticket will not ripen."""
         kept = True
@@ -151,7 +145,7 @@ class Taker:
                 new = store.delete(client, a, z)
                 if new:
                     self.ledger.deleted(author, client, new)
-                    self.ledger.taken(author, None)
+                    self.ledger.enter(author, None, [])
 
     def _run(self, piece: Piece) -> tuple[int, int] | None:
         """Goes on with a piece; the id it lacks, or None if it is finished with."""
@@ -173,7 +167,7 @@ class Taker:
             self.gate.spoil(piece.ticket)
         if intake.added:
             self.delete(intake, piece.author, ())
-            self.enter(intake, piece.author, None)
+            self.ledger.enter(piece.author, None, intake.added)
         if lack is None:
             ticket = self.gate.done(piece)
             if ticket is not None and ticket.number:
