@@ -121,15 +121,20 @@ def _free_port() -> int:
         return int(s.getsockname()[1])
 
 
+def _motet_does(*arguments: str) -> None:
+    done = subprocess.run([*MOTET, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"motet {arguments[0]}: {done.stderr.strip()}")
+
+
 def _prepare(server: Server, place: Place, documents: Mapping[str, Path]) -> None:
     for room, file in documents.items():
         if server.imports:
-            command = [*MOTET, "import", room, str(file), "--data", str(place.data)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise RuntimeError(f"motet import: {done.stderr.strip()}")
+            _motet_does("import", room, str(file), "--data", str(place.data))
         else:
             (place.documents / f"{room}.yjs").symlink_to(file)
+    if server.imports and documents:
+        _motet_does("compact", "--data", str(place.data))  # a room of this size has had its snapshot long ago
 
 
 def _await_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
