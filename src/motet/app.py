@@ -48,6 +48,9 @@ def check(settings: Settings) -> None:
         )
     if (settings.tls_cert is None) != (settings.tls_key is None):
         raise ConfigError("TLS needs both --tls-cert and --tls-key")
+    for name, file in (("tls-cert", settings.tls_cert), ("tls-key", settings.tls_key)):
+        if file is not None and not file.is_file():
+            raise ConfigError(f"--{name} names {file}, and there is no such file")
 
 
 def _is_loopback(host: str) -> bool:

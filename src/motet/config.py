@@ -17,6 +17,7 @@ from pydantic_settings import (
     InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -101,11 +102,15 @@ class Settings(BaseSettings):
 
 def load(given: dict[str, Any]) -> Settings:
     """The settings, from what the command line gave (None: not given). Raises ConfigError with what to do."""
+    if "MOTET_CONFIG" in os.environ and not config_file().is_file():
+        raise ConfigError(f"there is no settings file {config_file()}: MOTET_CONFIG names it")
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as e:
         problems = [f"  {'.'.join(map(str, p['loc']))}: {p['msg']} (got {p['input']!r})" for p in e.errors()]
         raise ConfigError("settings that cannot be used:\n" + "\n".join(problems)) from None
+    except SettingsError as e:
+        raise ConfigError(f"the environment has a setting that cannot be read: {e}") from None
     except (OSError, ValueError) as e:
         raise ConfigError(f"{config_file()} cannot be read: {e}") from None
 

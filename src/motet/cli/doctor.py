@@ -5,17 +5,19 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import shutil
 import sqlite3
+from pathlib import Path
 
-from rich.console import Console
+import typer
 from rich.table import Table
 
 from motet import __version__
-from motet.app import check
+from motet.app import App
 from motet.cli.options import Given, with_settings
+from motet.cli.output import table_console
 from motet.config import Settings, config_file, origins
-from motet.errors import ConfigError
+from motet.errors import ConfigError, Unavailable
+from motet.persistence import free_bytes
 
 PACKAGES = ("picows", "uvicorn", "uvloop", "httptools", "fastapi", "pydantic", "pycrdt")
 
@@ -23,23 +25,33 @@ PACKAGES = ("picows", "uvicorn", "uvloop", "httptools", "fastapi", "pydantic", "
 @with_settings()
 def doctor(settings: Settings, given: Given) -> None:
     """What is installed, what the settings are and where each came from, and whether one could serve with them."""
-    console = Console()
-    console.print(f"motet {__version__}, Python {platform.python_version()} on {platform.platform()}")
-    console.print(f"SQLite {sqlite3.sqlite_version}, {os.cpu_count()} cores")
-    console.print(", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES))
+    typer.echo(f"motet {__version__}, Python {platform.python_version()} on {platform.platform()}")
+    typer.echo(f"SQLite {sqlite3.sqlite_version}, {os.cpu_count()} cores")
+    typer.echo(", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES))
     file = config_file()
-    console.print(f"settings file: {file.resolve()} ({'read' if file.exists() else 'not there'})")
-    directory = settings.data if settings.data.exists() else settings.data.absolute().parent
-    if directory.exists():
-        console.print(f"data directory: {settings.data.resolve()}, {shutil.disk_usage(directory).free:,} bytes free")
-    table = Table("setting", "value", "from", box=None, header_style="bold")
+    typer.echo(f"settings file: {file.absolute()} ({'read' if file.exists() else 'not there'})")
+    typer.echo(f"data directory: {_directory(settings.data.absolute())}")
+    table = Table(box=None, header_style="bold")
+    for title in ("setting", "value", "from"):
+        table.add_column(title, overflow="fold")
     where = origins(given)
     for name in Settings.model_fields:
         table.add_row(name, str(getattr(settings, name)), where[name])
-    console.print(table)
+    table_console().print(table)
     try:
-        check(settings)
+        App(settings)
     except ConfigError as e:
-        console.print(f"[yellow]motet serve would refuse these settings:[/yellow] {e}", highlight=False)
+        typer.echo(f"{typer.style('motet serve would refuse these settings:', fg='yellow')} {e}")
     else:
-        console.print("motet serve would start with these settings")
+        typer.echo("motet serve would start with these settings")
+
+
+def _directory(data: Path) -> str:
+    """What can be said of the data directory, or of where it would be made."""
+    # Not Path.exists, which raises where it may not look.
+    nearest = next(path for path in (data, *data.parents) if os.path.exists(path))
+    try:
+        free = f"{free_bytes(nearest):,} bytes free"
+    except Unavailable as e:
+        free = str(e)
+    return f"{data} ({free}{'' if nearest == data else '; not made yet'})"

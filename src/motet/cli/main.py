@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from motet import __version__
 from motet.cli import doctor, rooms, serve, transfer, upkeep
@@ -46,5 +44,5 @@ def main() -> None:
     try:
         app()
     except (MotetError, FileExistsError) as e:
-        Console(stderr=True).print("[red]motet:[/red]", escape(str(e)), highlight=False, soft_wrap=True)
+        typer.echo(f"{typer.style('motet:', fg='red')} {e}", err=True)
         sys.exit(1)

@@ -7,11 +7,11 @@ import time
 from datetime import timedelta
 
 import typer
-from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
 from motet.cli.options import Data, data_directory
+from motet.cli.output import table_console
 from motet.persistence import SqliteReader
 
 
@@ -21,9 +21,10 @@ def rooms(data: Data = None, prefix: str = typer.Option("", help="only rooms who
 
 
 async def _rooms(store: SqliteReader, prefix: str) -> None:
-    table = Table("room", "size", "head seq", "snapshot age", box=None, header_style="bold")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = Table(box=None, header_style="bold")
+    table.add_column("room", overflow="fold")
+    for title in ("size", "head seq", "snapshot age"):
+        table.add_column(title, justify="right")
     now = time.time_ns() // 1_000_000
     try:
         async for room in store.rooms(prefix):
@@ -31,5 +32,4 @@ async def _rooms(store: SqliteReader, prefix: str) -> None:
             table.add_row(room.name, decimal(room.size), str(room.head), age)
     finally:
         await store.close()
-    console = Console()
-    console.print(table if table.row_count else "no rooms")
+    table_console().print(table if table.row_count else "no rooms")

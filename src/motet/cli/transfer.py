@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from motet.cli.options import Data, data_directory
-from motet.crdt import Replica, View, update_of_file, view_blocking
+from motet.cli.output import tell_bad
+from motet.crdt import DROPPED, Replica, View, update_of_file, view_blocking
 from motet.errors import ConfigError, MotetError
 from motet.ids import RoomName, is_room_name
 from motet.persistence import Kind, Row, SqliteReader, SqliteStore, hocuspocus_sqlite, pycrdt_store
@@ -83,12 +83,13 @@ def import_(
     elif file is not None:
         raise ConfigError("with --from there is one argument: the path of the other database")
     else:
-        documents = _documents(source, Path(what))
+        path = Path(what)
+        if not path.is_file():  # before a data directory is made for nothing
+            raise ConfigError(f"there is no file {path}")
+        documents = _documents(source, path)
     done, refused = asyncio.run(_import(SqliteStore(data_directory(data)), documents, merge))
-    console = Console(highlight=False, stderr=True)
-    for name, why in refused:
-        console.print(f"[red]{name}[/red]: {why}")
-    console.print(f"{done} imported, {len(refused)} not")
+    tell_bad(refused, err=True)
+    typer.echo(f"{done} imported, {len(refused)} not", err=True)
     if refused:
         raise typer.Exit(1)
 
@@ -114,6 +115,8 @@ async def _import(
                 refused.append((name, str(e)))
             else:
                 done += 1
+    except MotetError as e:  # the other database is damaged: what was read until there is imported
+        refused.append(("(all that follow)", str(e)))
     finally:
         await store.close()
     return done, refused
@@ -122,9 +125,10 @@ async def _import(
 async def _import_one(store: SqliteStore, name: RoomName, updates: list[bytes], merge: bool) -> None:
     stored = await store.load(name) if merge else None
     replica = load(stored) if stored is not None else Replica()
-    for update in updates:
-        replica.take(update, 0)
-    if replica.waiting_bytes:
+    left: list[bytes] = []
+    while updates != left:  # those that came before their causes, and are more than may wait, are taken again
+        updates, left = [update for update in updates if replica.take(update, 0) == DROPPED], updates
+    if replica.waiting_bytes or updates:
         raise ConfigError("the document is not whole: some of it refers to what is not there")
     news = replica.news()
     if news is None:

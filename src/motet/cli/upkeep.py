@@ -13,13 +13,17 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from motet.cli.options import Data, data_directory
+from motet.cli.output import tell_bad
 from motet.config import load as load_settings
-from motet.errors import ConfigError, MotetError
+from motet.errors import ConfigError, MotetError, StoreCorrupt
 from motet.ids import RoomName
 from motet.persistence import RoomInfo, SqliteReader, SqliteStore, StoreReader
 from motet.persistence import backup as back_up
 from motet.persistence import restore as put_back
 from motet.rooms.loading import load, snapshot_of
+
+DATABASE = "(database)"
+"""In place of a room's name: what is wrong with the file as a whole."""
 
 
 def progress() -> Progress:
@@ -42,19 +46,21 @@ async def listed(store: StoreReader, names: list[str] | None = None) -> list[Roo
 def verify(data: Data = None) -> None:
     """Read every room: checksums, gaps, loading. Exit code 1 and a list if any is bad. The server may run."""
     bad = asyncio.run(_verify(SqliteReader(data_directory(data))))
-    console = Console(highlight=False)
-    for name, problem in bad:
-        console.print(f"[red]{name}[/red]: {problem}")
+    tell_bad(bad)
     if bad:
         raise typer.Exit(1)
-    console.print("all rooms are sound")
+    typer.echo("all rooms are sound")
 
 
 async def _verify(store: SqliteReader) -> list[tuple[str, str]]:
     try:
-        bad = [("(database)", problem) for problem in await store.integrity()]
+        bad = [(DATABASE, problem) for problem in await store.integrity()]
+        try:
+            rooms = await listed(store)
+        except MotetError as e:
+            return [*bad, (DATABASE, str(e))]
         with progress() as bar:
-            for info in bar.track(await listed(store), description="verifying"):
+            for info in bar.track(rooms, description="verifying"):
                 bad += [(info.name, problem) for problem in await _problems(store, info.name)]
         return bad
     finally:
@@ -80,26 +86,39 @@ def compact(
 ) -> None:
     """Drop deleted content and fold each log into a snapshot. The server must be stopped; it does this itself."""
     settings = load_settings({"data": data})
-    before, after = asyncio.run(_compact(SqliteStore(settings.data), rooms, settings.retention_days > 0))
-    Console(highlight=False).print(f"{decimal(before)} before, {decimal(after)} after")
+    if not settings.data.is_dir():  # the store would make it
+        raise ConfigError(f"there is no data directory {settings.data}")
+    bad = asyncio.run(_compact(SqliteStore(settings.data), rooms, settings.retention_days > 0))
+    tell_bad(bad)
+    if bad:
+        raise typer.Exit(1)
 
 
-async def _compact(store: SqliteStore, names: list[str] | None, keep_rows: bool) -> tuple[int, int]:
+async def _compact(store: SqliteStore, names: list[str] | None, keep_rows: bool) -> list[tuple[str, str]]:
+    bad: list[tuple[str, str]] = []
     try:
-        before = (await store.statistics()).size
+        rooms = await listed(store, names)
         with progress() as bar:
-            for info in bar.track(await listed(store, names), description="compacting"):
-                stored = await store.load(info.name)
-                if stored is None:
-                    continue
-                replica = load(stored)
-                for _ in replica.compact():
-                    pass
-                snapshot = snapshot_of(replica, stored.head, time.time_ns() // 1_000_000)
-                await store.compact(info.name, snapshot, keep_rows)
-        return before, (await store.statistics()).size
+            for info in bar.track(rooms, description="compacting"):
+                try:
+                    await _compact_room(store, info.name, keep_rows)
+                except StoreCorrupt as e:
+                    bad.append((info.name, str(e)))
+        before, after = (sum(info.size for info in infos) for infos in (rooms, await listed(store, names)))
+        typer.echo(f"{decimal(before)} before, {decimal(after)} after")
+        return bad
     finally:
         await store.close()
+
+
+async def _compact_room(store: SqliteStore, name: RoomName, keep_rows: bool) -> None:
+    stored = await store.load(name)
+    if stored is None:
+        return
+    replica = load(stored)
+    for _ in replica.compact():
+        pass
+    await store.compact(name, snapshot_of(replica, stored.head, time.time_ns() // 1_000_000), keep_rows)
 
 
 def backup(
@@ -107,10 +126,9 @@ def backup(
 ) -> None:
     """Copy the data to a directory, whole and checked. The server may be running."""
     problems = back_up(data_directory(data), target)
-    console = Console(highlight=False)
-    console.print(f"backed up to {target}")
+    typer.echo(f"backed up to {target}")
     for problem in problems:
-        console.print(f"[red]{problem}[/red]")
+        typer.echo(problem)
     if problems:
         raise typer.Exit(1)
 
@@ -121,4 +139,4 @@ def restore(
     """Put a backup where there are no data. The server must be stopped."""
     directory = data_directory(data)
     put_back(source, directory)
-    Console(highlight=False).print(f"restored to {directory}")
+    typer.echo(f"restored to {directory}")
