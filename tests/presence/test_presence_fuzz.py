@@ -57,7 +57,7 @@ def healthy(room: Room) -> list[Client]:
 @pytest.mark.parametrize("open_mode", [True, False], ids=["open", "authenticated"])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_in_the_end_everyone_sees_exactly_who_is_here(seed: int, open_mode: bool) -> None:
-    """[A1] [A6] [A7] [A8] [A9] [A10] [A12]"""
+    """[A1] [A3] [A4] [A6] [A7] [A8] [A9] [A10] [A12]"""
     rng = random.Random(seed)
     users = [""] if open_mode else ["ann", "bob", "eve"]
     room = Room(rng)
@@ -112,7 +112,7 @@ def test_tabs_that_relay_for_each_other_own_their_own_entries_in_the_end(seed: i
 
 @pytest.mark.parametrize("kind", ["y-websocket", "hocuspocus"])
 def test_ten_idle_members_are_never_lost_to_each_other(kind: str) -> None:
-    """[A7] [A8] Not even when the timers of two are those of hidden tabs; and idleness costs few frames."""
+    """[A7] Not even when the timers of two are those of hidden tabs; and idleness costs few frames."""
     room = Room(random.Random(7))
     for i in range(10):
         room.open("", kind, 60.0 if i < 2 else 3.0)

@@ -35,7 +35,8 @@ TTL = 30.0
 """Seconds without a higher clock after which an entry ends, as it then does in every client."""
 
 ROUND_LIMIT = 30
-"""Entries up to which there are such rounds: a provoked Hocuspocus provider answers with all the entries it knows."""
+"""Entries up to which a member's return provokes everyone (`Returns`): a provoked Hocuspocus provider answers with all
+the entries it knows."""
 
 _FRESH_CLOCK = 3
 """A page that has just opened has set its name and its cursor; a client with a higher clock was here before."""
@@ -76,11 +77,11 @@ class Roster:
         self.audience = 0
         """Members in the room, with an entry or without: the pace depends on it."""
         self._members: dict[int, Member] = {}
-        self._entries: dict[int, Held] = {}  # bounded by MAX_ENTRIES for each member
+        # Entries are bounded by MAX_ENTRIES for each member; an entry more than that is a violation or is not given.
+        self._entries: dict[int, Held] = {}
         self._orphans: dict[int, Held] = {}
-        self._asks: dict[
-            int, dict[int, int]
-        ] = {}  # member to client to the clock to provoke at; bounded as entries are
+        # Who is to be provoked: member to client to clock. Bounded by the entries and the members that have none.
+        self._asks: dict[int, dict[int, int]] = {}
         self._gone = Gone()
         self._outbox = Outbox()
         self._returns = Returns()
@@ -136,8 +137,7 @@ class Roster:
             else:
                 entry.ends = now + GRACE
                 self._orphans[entry.client] = entry
-                if entry.candidate in self._members:
-                    self._ask(entry.candidate, entry.client, entry.said.clock)
+                self._ask_candidate(entry)
                 self._deadline = min(self._deadline, entry.ends)
 
     def answered(self, owner: int) -> None:
@@ -214,7 +214,7 @@ class Roster:
         self._named(who, True, now)
         owner = self._members.get(entry.member)
         relayed = owner is not None and owner.own != entry.client
-        if entry.refused == member or not (relayed or entry.user == who.user):
+        if entry.refused == member or len(who.entries) >= MAX_ENTRIES or not (relayed or entry.user == who.user):
             return _NOTHING
         if owner is None or relayed or who.user:
             self._give(entry, member, who)
@@ -236,7 +236,7 @@ class Roster:
         entry.candidate = member
         if entry.member or entry.user != who.user:
             return _NOTHING
-        self._ask(member, entry.client, entry.said.clock)
+        self._ask_candidate(entry)
         return _CHANGED
 
     def _settle(self, entry: Held, now: float) -> bool:
@@ -258,7 +258,7 @@ class Roster:
             del owner.entries[entry.client]
         self._orphans.pop(entry.client, None)
         entry.member, entry.user, entry.ends = member, who.user, inf
-        entry.candidate, entry.claim, entry.refused = 0, None, 0
+        entry.candidate, entry.claim, entry.refused, entry.challenged = 0, None, 0, -inf
         who.entries[entry.client] = entry
         if who.own is None:
             who.own = entry.client
@@ -295,7 +295,8 @@ class Roster:
         for entry in list(self._entries.values()):
             at = min(entry.ends, entry.risen + TTL)
             if now + SLACK >= at:
-                self._end(entry, entry.said.clock, now)
+                if not self._settle(entry, now):
+                    self._end(entry, entry.said.clock, now)
                 continue
             if not entry.provoked:
                 stale = entry.risen + STALE
@@ -307,9 +308,14 @@ class Roster:
 
     def _provoke(self, entry: Held) -> None:
         entry.provoked = True
-        for member in (entry.member, entry.candidate):
-            if member in self._members:
-                self._ask(member, entry.client, entry.said.clock)
+        if entry.member:
+            self._ask(entry.member, entry.client, entry.said.clock)
+        self._ask_candidate(entry)
+
+    def _ask_candidate(self, entry: Held) -> None:
+        candidate = self._members.get(entry.candidate)
+        if candidate is not None and candidate.own is None:
+            self._ask(entry.candidate, entry.client, entry.said.clock)
 
     def _raise_all(self, now: float) -> None:
         since = self._returns.begin(now)
