@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -26,24 +27,32 @@ class StartMotet(Protocol):
     ) -> MotetServer: ...
 
 
-@pytest.fixture
-def start_motet(tmp_path: Path) -> Iterator[StartMotet]:
-    """Servers with flags and settings of the test's choice; what still runs at its end is killed."""
-    started: list[MotetServer] = []
-
-    def start(env: Mapping[str, str] | None = None, flags: Sequence[str] = (), data: Path | None = None) -> MotetServer:
-        home = tmp_path / f"server-{len(started)}"
-        home.mkdir()
-        server = MotetServer(data or home / "data", home / "server.log", flags, env)
-        started.append(server)
-        _in_use.append(server)
+@contextmanager
+def serving(
+    home: Path, env: Mapping[str, str] | None = None, flags: Sequence[str] = (), data: Path | None = None
+) -> Iterator[MotetServer]:
+    """A running server with its data and log in `home`, unless `data` is given; killed in the end if it still runs."""
+    server = MotetServer(data or home / "data", home / "server.log", flags, env)
+    _in_use.append(server)
+    try:
         server.start()
-        return server
-
-    yield start
-    for server in started:
+        yield server
+    finally:
         server.discard()
         _in_use.remove(server)
+
+
+@pytest.fixture
+def start_motet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartMotet]:
+    """Servers with flags and settings of the test's choice."""
+    with ExitStack() as servers:
+
+        def start(
+            env: Mapping[str, str] | None = None, flags: Sequence[str] = (), data: Path | None = None
+        ) -> MotetServer:
+            return servers.enter_context(serving(tmp_path_factory.mktemp("server"), env, flags, data))
+
+        yield start
 
 
 @pytest.fixture
@@ -55,15 +64,8 @@ def motet_server(start_motet: StartMotet) -> MotetServer:
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MotetServer]:
     """A server with default settings for tests that neither stop nor count it; each uses its own `room`."""
-    home = tmp_path_factory.mktemp("shared-server")
-    server = MotetServer(home / "data", home / "server.log")
-    _in_use.append(server)
-    try:
-        server.start()
+    with serving(tmp_path_factory.mktemp("shared-server")) as server:
         yield server
-    finally:
-        server.discard()
-        _in_use.remove(server)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from conftest import StartMotet
 from support.node import KINDS, NodeClients
 from support.people import MAKES, converged, join, see_each_other
 from support.pycrdt_client import PycrdtClient
@@ -88,21 +89,27 @@ async def test_offline_edits_come_back(
     assert sorted(content.array) == ["meanwhile", "offline"]
 
 
-@pytest.mark.parametrize("gently", [True, False], ids=["drained", "killed"])
-async def test_everybody_comes_back_after_a_restart_with_the_edits_made_meanwhile(
-    motet_server: MotetServer, node_clients: NodeClients, room: str, gently: bool
-) -> None:
-    """[R1] A restart, announced or not, costs nobody an edit."""
-    people = [await join(node_clients, kind, motet_server.ws_url, room) for kind in KINDS]
+async def comes_back(server: MotetServer, node: NodeClients, room: str, gently: bool) -> None:
+    """All npm clients write before, during and after a restart; pycrdt's joins after it."""
+    people = [await join(node, kind, server.ws_url, room) for kind in KINDS]
     await asyncio.gather(*(person.edit(append=f"{person.name} before;") for person in people))
     await converged(people)
-    await asyncio.to_thread(motet_server.stop if gently else motet_server.kill)
+    await asyncio.to_thread(server.stop if gently else server.kill)
     await asyncio.gather(*(person.edit(append=f"{person.name} meanwhile;") for person in people))
-    await asyncio.to_thread(motet_server.start)
-    pycrdt = await PycrdtClient.join(motet_server.ws_url, room)
-    content = await converged([*people, pycrdt])
-    for person in people:
+    await asyncio.to_thread(server.start)
+    people.append(await join(node, "pycrdt", server.ws_url, room))
+    content = await converged(people)
+    for person in people[:-1]:
         assert f"{person.name} before;" in content.text
         assert f"{person.name} meanwhile;" in content.text
-    await pycrdt.set_awareness({"name": pycrdt.name})
-    await see_each_other([*people, pycrdt])
+    await see_each_other(people)
+
+
+async def test_everybody_comes_back_after_a_restart_with_the_edits_made_meanwhile(
+    start_motet: StartMotet, node_clients: NodeClients, room: str
+) -> None:
+    """[R1] A restart, announced (SIGTERM) or not (kill -9), costs nobody an edit."""
+    await asyncio.gather(
+        comes_back(start_motet(), node_clients, f"{room}/drained", gently=True),
+        comes_back(start_motet(), node_clients, f"{room}/killed", gently=False),
+    )

@@ -45,7 +45,7 @@ async def test_a_drain_sends_everybody_away_with_1012_and_loses_no_promise(start
 
 async def test_while_draining_the_server_is_not_ready_and_takes_nobody(start_motet: StartMotet) -> None:
     """[G2] /readyz is red or nobody listens any more; a newcomer does not get in."""
-    server = start_motet({"MOTET_DRAIN_SECONDS": "4"})
+    server = start_motet({"MOTET_DRAIN_SECONDS": "3"})
     members = [await RawClient.yjs(server.ws_url, "drain") for _ in range(10)]
     server.terminate()
     await eventually(lambda: any(member.closed for member in members), "the drain has begun")

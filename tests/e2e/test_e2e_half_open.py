@@ -20,19 +20,17 @@ def is_present(watcher: RawClient, client: int) -> bool:
     return entry is not None and entry.state is not None
 
 
-@pytest.mark.parametrize("dialect", ["yjs", "hocuspocus"])
-async def test_a_half_open_socket_is_found_and_its_cursor_goes(start_motet: StartMotet, dialect: str) -> None:
-    """[G3] A ping after silence, and the end after more of it; nobody else is disturbed."""
+async def test_half_open_sockets_are_found_and_their_cursors_go(start_motet: StartMotet) -> None:
+    """[G3] A ping after silence, and the end after more of it, in both dialects; nobody else is disturbed."""
     server = start_motet({"MOTET_PING_SECONDS": "1", "MOTET_PONG_SECONDS": "1"})
     watcher = await RawClient.yjs(server.ws_url, "half-open", apply=False)
-    open_client = RawClient.yjs if dialect == "yjs" else RawClient.hocuspocus
     async with Proxy(server.port) as proxy:
-        silent = await open_client(proxy.ws_url, "half-open", apply=False)
-        await silent.synced()
-        await silent.set_awareness(AwarenessEntry(7, 1, {"name": "silent"}))
-        await eventually(lambda: is_present(watcher, 7), "its cursor is seen")
+        for client, open_client in enumerate((RawClient.yjs, RawClient.hocuspocus), 7):
+            silent = await (await open_client(proxy.ws_url, "half-open", apply=False)).synced()
+            await silent.set_awareness(AwarenessEntry(client, 1, {"name": "silent"}))
+        await eventually(lambda: is_present(watcher, 7) and is_present(watcher, 8), "their cursors are seen")
         proxy.freeze()
-        await eventually(lambda: not is_present(watcher, 7), "its cursor is gone")
+        await eventually(lambda: not is_present(watcher, 7) and not is_present(watcher, 8), "their cursors are gone")
     assert watcher.closed is None
 
 
