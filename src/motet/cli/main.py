@@ -42,7 +42,7 @@ def motet(version: bool = typer.Option(False, "--version", help="say which versi
 def main() -> None:
     """The entry point. An error of ours is one line and exit code 1; any other is a bug and shows its traceback."""
     try:
-        app()
+        app(prog_name="motet")
     except (MotetError, FileExistsError) as e:
         typer.echo(f"{typer.style('motet:', fg='red')} {e}", err=True)
         sys.exit(1)
