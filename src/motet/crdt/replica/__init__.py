@@ -3,9 +3,10 @@
 from motet.crdt.replica.gate import MAX_WAITING
 from motet.crdt.replica.news import News
 from motet.crdt.replica.replica import Replica
-from motet.crdt.replica.scan import MAX_CLIENTS, MAX_CLOCK, MAX_DEPTH, read_state_vector
+from motet.crdt.replica.scan import MAX_CLIENTS, MAX_CLOCK, read_state_vector
 from motet.crdt.replica.slow import SLOW
 from motet.crdt.replica.taker import DROPPED, TAKEN
+from motet.crdt.replica.values import MAX_DEPTH
 
 __all__ = [
     "DROPPED",

@@ -18,21 +18,9 @@ from motet.crdt.replica.catchup import STEP
 from motet.crdt.replica.cutting import cut_content, cut_head, part
 from motet.crdt.replica.lane import MAP, MAX_RUN, SEGMENT, Lane, Segment
 from motet.crdt.replica.ranges import Ranges
-from motet.crdt.replica.scan import (
-    ANY,
-    DELETED,
-    GC,
-    HAS_RIGHT,
-    JSON,
-    NO_PARENT,
-    REF,
-    STRING,
-    TYPE,
-    Bytes,
-    Struct,
-    scan_block,
-)
+from motet.crdt.replica.scan import ANY, DELETED, GC, HAS_RIGHT, JSON, NO_PARENT, REF, STRING, TYPE, Struct, scan_block
 from motet.crdt.replica.store import Store
+from motet.crdt.replica.values import Bytes
 from motet.varint import write
 
 _SMALL: Final = SEGMENT // 8  # bytes of a segment that is rewritten together with the one after it

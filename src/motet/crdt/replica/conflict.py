@@ -13,23 +13,8 @@ from json import loads
 from typing import NamedTuple
 
 from motet.crdt.replica.lane import Lane
-from motet.crdt.replica.scan import (
-    ANY,
-    DELETED,
-    DOC,
-    EMBED,
-    FORMAT,
-    GC,
-    JSON,
-    NO_PARENT,
-    REF,
-    SKIP,
-    STRING,
-    Bytes,
-    Struct,
-    skip_text,
-    skip_values,
-)
+from motet.crdt.replica.scan import ANY, DELETED, DOC, EMBED, FORMAT, GC, JSON, NO_PARENT, REF, SKIP, STRING, Struct
+from motet.crdt.replica.values import Bytes, skip_text, skip_values
 from motet.varint import read
 
 _GONE = (GC, DELETED, SKIP)

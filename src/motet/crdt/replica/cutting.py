@@ -2,20 +2,8 @@
 
 from __future__ import annotations
 
-from motet.crdt.replica.scan import (
-    ANY,
-    DELETED,
-    GC,
-    HAS_ORIGIN,
-    JSON,
-    REF,
-    SKIP,
-    STRING,
-    Bytes,
-    Struct,
-    skip_text,
-    skip_values,
-)
+from motet.crdt.replica.scan import ANY, DELETED, GC, HAS_ORIGIN, JSON, REF, SKIP, STRING, Struct
+from motet.crdt.replica.values import Bytes, skip_text, skip_values
 from motet.varint import read, write
 
 

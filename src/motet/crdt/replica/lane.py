@@ -11,7 +11,8 @@ from bisect import bisect_right
 from typing import Final
 
 from motet.crdt.replica.cutting import part
-from motet.crdt.replica.scan import HAS_RIGHT, HAS_SUB, NO_PARENT, REF, STRING, Bytes, Struct, scan_block
+from motet.crdt.replica.scan import HAS_RIGHT, HAS_SUB, NO_PARENT, REF, STRING, Struct, scan_block
+from motet.crdt.replica.values import Bytes
 from motet.varint import read, write
 
 SEGMENT: Final = 8 << 10

@@ -4,15 +4,22 @@ Follows Yjs 13.6 (src/utils/encoding.js, src/structs/*.js, lib0/encoding). An up
 `count client clock struct…`, then the delete set, for each client `client count (clock length)…`.
 
 Bounds: every loop turn reads at least one byte, so a count with nothing behind it ends at the last byte; nothing
-recurses (nested values are walked with a stack of at most MAX_DEPTH); every struct is read once.
+recurses; every struct is read once.
 """
 
 from __future__ import annotations
 
-import re
-from json import loads
 from typing import TYPE_CHECKING, Final
 
+from motet.crdt.replica.values import (
+    Bytes,
+    skip_bytes,
+    skip_json,
+    skip_json_array,
+    skip_text,
+    skip_values,
+    utf16_length,
+)
 from motet.errors import MalformedUpdate
 from motet.varint import read
 
@@ -23,8 +30,6 @@ MAX_CLOCK: Final = 2**31
 """Clocks stay below it: pycrdt wraps there, and no person types two thousand million characters."""
 MAX_CLIENTS: Final = 1 << 17
 """Client ids in one update or document (a hundred editing sessions a day for three years)."""
-MAX_DEPTH: Final = 100
-"""How deep JSON and Any values may nest; readers recurse, and some of them overflow."""
 
 GC, DELETED, JSON, BINARY, STRING, EMBED, FORMAT, TYPE, ANY, DOC, SKIP = range(11)
 REF: Final = 31
@@ -35,8 +40,6 @@ NO_PARENT: Final = HAS_ORIGIN | HAS_RIGHT  # with either, the parent is not writ
 NONE: Final = -1
 _NAMED_TYPES = (3, 5)  # XmlElement and XmlHook carry a name
 _LAST_TYPE = 6
-
-Bytes = bytes | bytearray
 
 Struct = tuple[int, int, int, int, int, int, int, int, int, int]
 """clock, length; start, stop (offsets); origin's client and clock; right origin's client and clock; content, chain.
@@ -57,114 +60,6 @@ class BigValue(Exception):
         self.content, self.at, self.stack = content, at, stack
 
 
-# An offset may run past the end in here: the read that follows, or scan_block's last check, raises IndexError for it.
-
-
-def skip_text(b: Bytes, at: int) -> int:
-    """The offset after a string. Raises ValueError unless it is UTF-8."""
-    size, at = read(b, at)
-    text = b[at : at + size]
-    if not text.isascii():
-        text.decode()
-    return at + size
-
-
-def _skip_bytes(b: Bytes, at: int) -> int:
-    size, at = read(b, at)
-    return at + size
-
-
-_SIZES: Final = {127: 0, 126: 0, 124: 4, 123: 8, 122: 8, 121: 0, 120: 0}
-"""undefined, null, float32, float64, bigint, false, true"""
-
-
-def skip_values(b: Bytes, at: int, stack: list[int], bound: int) -> int:
-    """Walks lib0 Any values. The stack has, per level, twice the number of values to come (+ 1 where they have keys).
-
-    Stops after the value that passes `bound`, with the stack telling what is left. The walk is most of what a map's
-    update costs, so the reads of one byte are written out."""
-    while stack:
-        left = stack.pop()
-        while left > 1:
-            if at > bound:
-                stack.append(left)
-                return at
-            left -= 2
-            if left & 1:
-                size = b[at]
-                text = b[at + 1 : at + 1 + size]
-                if size < 128 and text.isascii():
-                    at += 1 + size
-                else:
-                    at = skip_text(b, at)
-            tag = b[at]
-            at += 1
-            if tag == 125:
-                first = at
-                while b[at] & 128:
-                    at += 1
-                if at - first > 8:
-                    raise ValueError("integer")
-                at += 1
-            elif tag == 119:
-                at = skip_text(b, at)
-            elif tag in _SIZES:
-                at += _SIZES[tag]
-            elif tag == 118 or tag == 117:
-                if len(stack) >= MAX_DEPTH:
-                    raise ValueError("value nests too deep")
-                stack.append(left)
-                left, at = read(b, at)
-                left = left << 1 | (tag == 118)
-            elif tag == 116:
-                at = _skip_bytes(b, at)
-            else:
-                raise ValueError("value")
-    return at
-
-
-_PLAIN_JSON = frozenset((b"true", b"null", b"false", b'""'))
-_JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _check_depth(text: bytes) -> None:
-    depth = 0
-    for c in _JSON_STRING.sub(b"", text):
-        if c == 0x5B or c == 0x7B:
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise ValueError("JSON nests too deep")
-        elif c == 0x5D or c == 0x7D:
-            depth -= 1
-
-
-def skip_json(b: Bytes, at: int) -> int:
-    """The offset after a JSON text. Embeds and formats hold such; one that does not parse poisons its readers."""
-    size, at = read(b, at)
-    text = bytes(b[at : at + size])
-    if text not in _PLAIN_JSON:
-        if text.count(b"[") + text.count(b"{") > MAX_DEPTH:
-            _check_depth(text)
-        loads(text.decode(), parse_constant=_refuse_constant)
-    return at + size
-
-
-def utf16_length(text: Bytes) -> int:
-    """How many ids a string takes: its length in UTF-16 code units."""
-    return len(text.decode().encode("utf-16-le")) >> 1
-
-
-def skip_json_array(b: Bytes, at: int, count: int) -> int:
-    """The offset after a ContentJSON's texts, where `undefined` is allowed."""
-    for _ in range(count):
-        at = skip_text(b, at) if b[at : at + 10] == b"\x09undefined" else skip_json(b, at)
-    return at
-
-
 def _skip_rare(b: Bytes, at: int, ref: int) -> int:
     """The offset after a content that takes one id."""
     if ref == TYPE:
@@ -177,7 +72,7 @@ def _skip_rare(b: Bytes, at: int, ref: int) -> int:
     if ref == EMBED:
         return skip_json(b, at)
     if ref == BINARY:
-        return _skip_bytes(b, at)
+        return skip_bytes(b, at)
     if ref == DOC:
         return skip_values(b, skip_text(b, at), [2], len(b))
     raise ValueError("content")
@@ -277,6 +172,8 @@ def scan_block(  # noqa: C901 (the one loop that every byte of every update pass
 def read_head(b: Bytes, at: int) -> tuple[int, int, bytes, int, int]:
     """A block's count, its client, plain and encoded, its first clock, and the offset of its first struct."""
     count, at = read(b, at)
+    if not count:
+        raise ValueError("empty block")  # no encoder writes one, and pycrdt panics at it
     client, end = read(b, at)
     me = bytes(b[at:end])
     clock, at = read(b, end)
@@ -284,14 +181,15 @@ def read_head(b: Bytes, at: int) -> tuple[int, int, bytes, int, int]:
 
 
 def scan_ranges(b: Bytes, at: int, client: int, count: int, out: list[Deletion]) -> int:
-    """Adds `count` deleted ranges of one client to `out`, and returns the offset after them."""
+    """Adds `count` deleted ranges of one client to `out`, and returns the offset after them.
+
+    An empty range, which says nothing, is (client, 0, 0)."""
     for _ in range(count):
         clock, at = read(b, at)
         length, at = read(b, at)
         if clock + length >= MAX_CLOCK:
             raise ValueError("deleted range")
-        if length:
-            out.append((client, clock, clock + length))
+        out.append((client, clock, clock + length) if length else (client, 0, 0))
     return at
 
 
@@ -312,7 +210,7 @@ def scan_known_ranges(b: Bytes, at: int, client: int, count: int, known: Ranges,
                 continue
         at = scan_ranges(b, at, client, 1, out)
         count -= 1
-        while page < len(known.pages) and out and known.pages[page].low <= out[-1][1]:
+        while page < len(known.pages) and known.pages[page].low <= out[-1][1]:
             page += 1
     return at
 
@@ -329,6 +227,8 @@ def scan(b: bytes, known: dict[int, Ranges]) -> tuple[list[Block], list[Deletion
             count, client, me, clock, at = read_head(b, at)
             structs, at = scan_block(b, at, me, client, clock, count)
             blocks.append((client, structs))
+        if len({client for client, _ in blocks}) < len(blocks):
+            raise MalformedUpdate("two blocks of one client")  # readers forget the first
         clients, at = read(b, at)
         for _ in range(clients):
             client, at = read(b, at)

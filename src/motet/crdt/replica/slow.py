@@ -20,10 +20,10 @@ from motet.crdt.replica.scan import (
     scan_block,
     scan_known_ranges,
     scan_ranges,
-    skip_values,
 )
 from motet.crdt.replica.store import Intake
 from motet.crdt.replica.taker import Taker
+from motet.crdt.replica.values import skip_values
 from motet.errors import IdConflict, MalformedUpdate
 from motet.varint import read
 
@@ -63,6 +63,8 @@ class SlowTake:
             at = yield from self._read_deletions(at)
         except (IndexError, ValueError, RecursionError) as error:
             raise MalformedUpdate(f"not an update: {error}") from None
+        if len({piece.client for piece in self._pieces}) < len(self._pieces):
+            raise MalformedUpdate("two blocks of one client")  # readers forget the first
         if at != len(self._update):
             raise MalformedUpdate("bytes after the update's end")
 
@@ -87,8 +89,7 @@ class SlowTake:
             clock = structs[-1][0] + structs[-1][1]
             yield
         piece.stop = at
-        if piece.left:
-            self._pieces.append(piece)
+        self._pieces.append(piece)
         return at
 
     def _compare(self, client: int, structs: list[Struct]) -> None:

@@ -21,10 +21,10 @@ from motet.crdt.replica.scan import (
     REF,
     SKIP,
     TYPE,
-    Bytes,
     Struct,
     scan_block,
 )
+from motet.crdt.replica.values import Bytes
 from motet.errors import IdConflict, MalformedUpdate
 from motet.varint import write
 
