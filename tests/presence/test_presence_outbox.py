@@ -4,6 +4,7 @@ from math import inf
 
 from motet.presence.awareness import join, write_entry
 from motet.presence.outbox import RENEWAL, Outbox
+from motet.presence.pace import FLOOR
 
 A1, A2, B1 = write_entry(1, 1, b'"a"'), write_entry(1, 2, b'"b"'), write_entry(2, 1, b'"c"')
 
@@ -41,6 +42,11 @@ def test_a_renewal_waits_for_company_and_leaves_with_the_first_change() -> None:
     outbox.add(1, 1, A2, True, 11.2)
     assert outbox.take(11.2, 2) == join([A2, B1])
     assert outbox.due(2) == inf
+
+
+def test_a_renewal_reaches_everyone_within_20_s_of_the_last() -> None:
+    """[A7] Clients look every 3 s whether 15 have passed."""
+    assert 15 + 3 + RENEWAL + FLOOR <= 20
 
 
 def test_the_outbox_is_bounded() -> None:

@@ -170,6 +170,48 @@ def test_a_claim_is_settled_when_the_owner_ends_first() -> None:
     assert roster.apply(2, "", said(7, 7), 2.0) == CHANGED
 
 
+def test_an_owner_that_was_lost_can_be_challenged_again_at_once() -> None:
+    """[A6] Two losses of the network within two seconds."""
+    roster = Roster()
+    roster.apply(1, "", said(7, 5), 0.0)
+    assert roster.apply(2, "", said(7, 6), 1.0).challenge == 1
+    roster.leave(1, 1.1, clean=False)
+    assert roster.apply(3, "", said(7, 7), 1.5).challenge == 2
+
+
+def test_a_claim_outlives_the_entry_that_its_dead_owner_did_not_renew() -> None:
+    """[A6]"""
+    roster = Roster()
+    roster.apply(1, "", said(7, 5), 0.0)
+    roster.apply(2, "", said(7, 6, '"b"'), TTL - 1)
+    roster.flush(TTL)
+    assert shown(roster) == {7: (6, '"b"')}
+
+
+def test_a_spectators_echo_costs_it_nothing_once_it_has_an_entry_of_its_own() -> None:
+    """[A5] It is no longer a candidate to be provoked, which would hide the entry from it for a moment."""
+    roster = Roster()
+    roster.apply(1, "", said(7, 1), 0.0)
+    roster.apply(2, "", said(7, 1), 0.1)
+    roster.flush(9.0)
+    roster.provoke()
+    roster.apply(2, "", said(8, 1), 10.0)
+    roster.flush(STALE)
+    assert roster.provoke() in ([], [Provocation(1, gone(7, 1))])
+    roster.leave(1, STALE, clean=False)
+    assert roster.provoke() == []
+
+
+def test_a_tab_that_relays_does_not_take_over() -> None:
+    """[A5] It has a client of its own; when it closes, the other tab's entry stays."""
+    roster = Roster()
+    roster.apply(1, "ann", said(7, 1), 0.0)
+    roster.apply(2, "ann", said(8, 1), 0.0)
+    assert roster.apply(2, "ann", said(7, 2), 1.0) == NOTHING
+    roster.leave(2, 2.0, clean=True)
+    assert shown(roster) == {7: (1, "{}")}
+
+
 def test_a_relayed_entry_passes_to_its_own_connection() -> None:
     """[A5] A tab relays for another tab of its browser, by BroadcastChannel, before that one is connected."""
     roster = Roster()
@@ -202,7 +244,7 @@ def test_a_client_that_returns_after_its_end_is_provoked() -> None:
     assert roster.provoke() == [Provocation(2, gone(7, 5))]
     assert roster.provoke() == []
     assert roster.apply(2, "", said(7, 6), 2.1) == CHANGED
-    assert shown(roster) == {7: (6, "{}")}
+    assert roster.full() == said(7, 6)
 
 
 def test_when_a_client_returns_the_others_are_provoked_once() -> None:
