@@ -35,7 +35,7 @@ async def refused_clients(node: NodeClients, ws_url: str) -> dict[str, NodeClien
         await join(node, kind, ws_url, f"full/{kind}")
         clients[f"{kind}: room full"] = await node.create(kind, ws_url, f"full/{kind}")
         clients[f"{kind}: big room"] = big = await node.create(kind, ws_url, f"big/{kind}")
-        await big.edit_often([("append", "0123456789" * 4000)] * 3)  # 120 kB: its sync step 2 or its third update
+        await big.edit_often([("append", "0123456789" * 4000)] * 4)  # 160 kB: its sync step 2, or its last update
         clients[f"{kind}: big update"] = big = await node.create(kind, ws_url, f"big-update/{kind}")
         await big.synced()
         await big.edit(append="0123456789" * 6000)  # 60 kB in one update
@@ -84,7 +84,7 @@ async def test_y_websocket_is_told_why(start_motet: StartMotet, node_clients: No
     server = start_motet(LIMITS)
     for kind in Y_WEBSOCKET:
         client = await node_clients.create(kind, server.ws_url, f"told/{kind}")
-        await client.edit_often([("append", "0123456789" * 4000)] * 3)
+        await client.edit_often([("append", "0123456789" * 4000)] * 4)
         code, reason = (await client.wait_until(lambda r: r.closes != (), "refused")).closes[0]
         assert code == 4413 and "max_room_bytes" in reason
     warnings = await node_clients.warnings()

@@ -20,6 +20,7 @@ LIMITS = {
     "MOTET_MAX_ROOM_BYTES": "200000",
     "MOTET_MAX_MEMBERS_PER_ROOM": "2",
     "MOTET_MAX_ROOMS_PER_CONNECTION": "3",
+    "MOTET_MAX_PENDING_BYTES": "100000",
 }
 DIALECTS = pytest.mark.parametrize("dialect", ["yjs", "hocuspocus"])
 
@@ -121,10 +122,28 @@ async def test_documents_on_one_socket_are_limited(server: MotetServer, room: st
     assert [m.document for m in client.of(wire.AUTH, wire.DENIED)] == [f"{room}/3"]
 
 
+@pytest.mark.parametrize("size", [250 * KB, 3_000 * KB], ids="{} bytes".format)
+async def test_too_much_for_one_document_leaves_its_siblings_on_the_socket(
+    server: MotetServer, room: str, size: int
+) -> None:
+    """[H4] Also where the message is too large to be read: its first bytes say whose it is."""
+    client = await (await RawClient.hocuspocus(server.ws_url, room)).synced()
+    big = f"{room}/big"
+    await client.send(wire.sync(big, wire.STEP1, wire.EMPTY_VECTOR))
+    await eventually(lambda: any(m.document == big for m in client.of(wire.SYNC, wire.STEP2)), "both are open")
+    await client.send(wire.sync(big, wire.STEP2, Typist(client=9).type("x" * size)))
+    await is_refused(client, "max_room_bytes", 4413)
+    before = client.saved
+    await client.update(Typist(client=9).type("still here"))
+    await eventually(lambda: client.saved > before, "the sibling is saved")
+    assert [m.document for m in client.of(wire.AUTH, wire.DENIED)] == [big]
+    assert await content(server, room) == "still here"
+
+
 async def test_what_comes_before_a_room_is_open_is_limited(server: MotetServer, room: str) -> None:
-    """[R8] Messages are kept while a document opens, so many bytes and no more (256 KiB by default)."""
+    """[R8] Messages are kept while a document opens, so many bytes and no more."""
     client = await RawClient.hocuspocus(server.ws_url, room, sync=False)
-    await client.send(wire.auth(room, "t" * 300 * KB))
+    await client.send(wire.auth(room, "t" * 120 * KB))
     await is_refused(client, "max_pending_bytes", 4413)
 
 
