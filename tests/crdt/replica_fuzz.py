@@ -1,4 +1,4 @@
-"""Plays histories made by real Yjs into replicas: shuffled, duplicated, batched, cut, parked, reopened and compacted."""
+"""Plays histories of real Yjs into replicas: shuffled, duplicated, batched, cut, parked, reopened and compacted."""
 
 from __future__ import annotations
 

@@ -31,6 +31,14 @@ from motet.varint import write
 _TYPES: Final = (TYPE, GC, DELETED)  # what may have been a type
 _NO_TYPE: Final = -1
 _TORN: Final = -2
+_BETWEEN_LISTS: Final = "origin and right origin are in different lists"
+
+
+def _between(container: int, other: int) -> int:
+    """The container of what lies between an id of one and an id of the other."""
+    if container == UNKNOWN or other == UNKNOWN:
+        return UNKNOWN
+    return _TORN if container != other or container == MAP else container
 
 
 class Intake:
@@ -135,7 +143,7 @@ class Store:
         container = UNKNOWN if ref == GC else self._container(lane, b, struct)
         if container < 0:
             if container == _TORN and intake.strict:
-                raise MalformedUpdate("origin and right origin are in different lists")
+                raise MalformedUpdate(_BETWEEN_LISTS)
             # its parent cannot have children: Yjs makes a GC of it, and so do we
             intake.whole = False
             length = struct[1]
@@ -154,11 +162,7 @@ class Store:
         if info & HAS_ORIGIN:
             container = (lane if oc == lane.client else lanes[oc]).container(ok)
             if info & HAS_RIGHT:
-                other = (lane if rc == lane.client else lanes[rc]).container(rk)
-                if container == UNKNOWN or other == UNKNOWN:
-                    return UNKNOWN
-                if container != other or container == MAP:
-                    return _TORN
+                return _between(container, (lane if rc == lane.client else lanes[rc]).container(rk))
             return container
         if info & HAS_RIGHT:
             return (lane if rc == lane.client else lanes[rc]).container(rk)
@@ -171,6 +175,13 @@ class Store:
         if info & HAS_SUB:
             return MAP
         return self.roots.setdefault(bytes(b[start + 1 : content]), FIRST_ROOT + len(self.roots))
+
+    def refuse_torn(self, structs: list[Struct]) -> None:
+        """Raises MalformedUpdate if a struct that cannot be integrated yet lies between two lists already."""
+        for _, _, _, _, oc, ok, rc, rk, _, _ in structs:
+            if rc >= 0 and oc >= 0 and ok < self.end(oc) and rk < self.end(rc):
+                if _between(self.lanes[oc].container(ok), self.lanes[rc].container(rk)) == _TORN:
+                    raise MalformedUpdate(_BETWEEN_LISTS)
 
     def _compare(self, intake: Intake, lane: Lane, b: Bytes, struct: Struct) -> None:
         if intake.comparison is None:

@@ -39,6 +39,8 @@ class Taker:
             before = (store.size, len(store.roots), len(store.history.marks))
             try:
                 rest = self._integrate(intake, update, author, blocks)
+                for piece, _, _ in rest.rest() if rest is not None else ():
+                    store.refuse_torn(piece.structs[piece.index :])
             except (IdConflict, MalformedUpdate):
                 store.take_back(intake.trail or {}, *before)
                 raise
