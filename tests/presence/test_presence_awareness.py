@@ -10,9 +10,8 @@ from motet.errors import ProtocolViolation
 from motet.presence import EMPTY, Entry, decode, encode
 from motet.presence.awareness import MAX_STATE
 
-VECTOR = bytes.fromhex(
-    json.loads((Path(__file__).parents[1] / "sync" / "vectors.json").read_text())["payload"]["awareness"]
-)
+VECTORS = json.loads((Path(__file__).parents[1] / "sync" / "vectors.json").read_text())
+VECTOR = bytes.fromhex(VECTORS["payload"]["awareness"])
 ZOE = Entry(7, 1, '{"user":{"name":"Zoë"}}')
 
 
@@ -80,3 +79,14 @@ def test_a_state_over_the_limit_is_a_violation_that_names_it() -> None:
     assert decode(encode([Entry(1, 1, json.dumps("x" * (MAX_STATE - 2)))]))
     with pytest.raises(ProtocolViolation, match=str(MAX_STATE)):
         decode(encode([Entry(1, 1, json.dumps("x" * (MAX_STATE - 1)))]))
+
+
+def test_every_client_that_is_told_it_is_gone_raises_its_clock() -> None:
+    """[A9] By itself, but for Hocuspocus 4.8, which must be asked; it had been told null at clock 1."""
+    raised = encode([Entry(7, 2, '{"a":1}')])
+    for client, sent in VECTORS["provoked"].items():
+        if client == "Hocuspocus 4.8.0":
+            assert sent == []
+        else:
+            assert [bytes.fromhex(text)[-len(raised) :] for text in sent] == [raised], client
+    assert len(VECTORS["provoked"]) == 9

@@ -17,6 +17,8 @@ def test_close_and_ping_go_only_to_providers_that_announced_a_version() -> None:
     assert not session.accepts_ping()
     session.admitted(Auth("new", "token", "4.8.0"))
     assert session.accepts_close("new")
+    assert session.must_be_queried("new")
+    assert not session.must_be_queried("old")
     assert not session.accepts_close("old")
     assert session.accepts_ping()
 

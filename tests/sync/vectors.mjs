@@ -1,6 +1,7 @@
 // Prints vectors.json: every message as the clients' and servers' own encoders write it.
 //
 //   npm i hp2@npm:@hocuspocus/provider@2.15.3 hp3@npm:@hocuspocus/provider@3.4.4 hp4@npm:@hocuspocus/provider@4.8.0 \
+//         yw1@npm:y-websocket@1.5.4 yw2@npm:y-websocket@2.1.0 yw3@npm:y-websocket@3.1.0 \
 //         @hocuspocus/server@4.7.0 y-protocols@1.0.7 yjs@13.6.33 lib0
 //   node vectors.mjs > vectors.json
 //
@@ -107,5 +108,35 @@ providers['2.15.3 without a token'] = await scene(await import('hp2'), { awarene
 providers['4.8.0 session-aware'] = await scene(
   await import('hp4'), { sessionAwareness: true, awareness: null }, async () => {})
 
-console.log(JSON.stringify({ payload: { update: hex(update), awareness: hex(state) }, yjs, server, providers }, null, 1))
+// What each client sends when it is told that its own state, at clock 1, is null; and then when it is queried.
+const gone = [1, 7, 1, 4, ...Buffer.from('null')]
+const provoked = {}
+for (const [version, alias] of [['2.15.3', 'hp2'], ['3.4.4', 'hp3'], ['4.8.0', 'hp4']]) {
+  await scene(await import(alias), { token: 'tok' }, async (provider, _own, receive) => {
+    provider.setAwarenessField('a', 1)
+    RecordingSocket.sent = []
+    receive([...prefix, 1, gone.length, ...gone])
+    provoked[`Hocuspocus ${version}`] = [...RecordingSocket.sent]
+    RecordingSocket.sent = []
+    receive([...prefix, 3])
+    provoked[`Hocuspocus ${version} when queried`] = [...RecordingSocket.sent]
+  })
+}
+for (const [version, alias] of [['1.5.4', 'yw1'], ['2.1.0', 'yw2'], ['3.1.0', 'yw3']]) {
+  const { WebsocketProvider } = await import(alias)
+  class Socket extends RecordingSocket {
+    OPEN = 1
+    emit (name, event) { this[`on${name}`]?.(event) }
+  }
+  const provider = new WebsocketProvider('ws://x', 'r', newDoc(), { WebSocketPolyfill: Socket, disableBc: true })
+  await pause()
+  provider.awareness.setLocalStateField('a', 1)
+  RecordingSocket.sent = []
+  provider.ws.emit('message', { data: Uint8Array.from([1, gone.length, ...gone]).buffer })
+  provoked[`y-websocket ${version}`] = [...RecordingSocket.sent]
+  provider.destroy()
+}
+
+const payload = { update: hex(update), awareness: hex(state) }
+console.log(JSON.stringify({ payload, yjs, server, providers, provoked }, null, 1))
 process.exit(0)

@@ -3,7 +3,7 @@
 Clients follow one rule (y-protocols, applyAwarenessUpdate): an entry is taken if its clock is higher than the known,
 or equal with state null while a state is shown. So an entry that others have removed cannot come back at its old clock,
 and clocks are the client's own. But a client that is told that its own state is null keeps it, raises its clock by one
-and (y-websocket) says so: the null at the known clock, to the owner alone, *provokes* a higher clock.
+and says so: the null at the known clock, to the owner alone, *provokes* a higher clock.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TTL = 30.0
 """Seconds without a higher clock after which an entry ends, as it then does in every client."""
 
 ROUND_LIMIT = 30
-"""Entries up to which a member's return provokes everyone (`Returns`): a provoked Hocuspocus provider answers with all
+"""Entries up to which a member's return provokes everyone (`Returns`): a client that must be queried answers with all
 the entries it knows."""
 
 _FRESH_CLOCK = 3
@@ -54,7 +54,7 @@ class Applied(NamedTuple):
 class Provocation(NamedTuple):
     """An awareness update for one member alone.
 
-    After it a Hocuspocus provider must be sent a query for awareness: it raises its clock, but says so only when asked.
+    Hocuspocus provider 4.8 raises its clock too, but must then be queried for awareness to say so.
     """
 
     member: int

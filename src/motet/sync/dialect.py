@@ -38,7 +38,7 @@ class Dialect(Protocol):
         """An awareness update for the client to apply."""
 
     def query_awareness(self, document: str) -> bytes | None:
-        """Asks the client for the states it knows. None where a client repeats its own without being asked."""
+        """Asks the client for the states it knows. None where clients say by themselves what changed in theirs."""
 
     def sync_status(self, document: str, ok: bool) -> bytes | None:
         """One Update or SyncStep2 is on disk, or was refused."""

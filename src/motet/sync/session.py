@@ -41,6 +41,13 @@ class Session:
         """Whether CLOSE may be sent for this document."""
         return document in self._announced
 
+    def must_be_queried(self, document: str) -> bool:
+        """Whether the client says what was changed in its awareness only when asked for it (`query_awareness`).
+
+        Provider 4.8 passes over changes that came from the server, even of its own state; 2.15 and 3.4 send them.
+        """
+        return document in self._announced
+
     def accepts_ping(self) -> bool:
         """Whether a Ping may be sent on this connection; a browser's WebSocket pings are not visible to its page."""
         return bool(self._announced)

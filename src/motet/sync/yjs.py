@@ -32,7 +32,7 @@ class _Yjs:
 
     def decode(self, payload: bytes) -> Sequence[Message]:
         try:
-            # The hot path: an ordinary update. 0.4 µs; by the general road below it is 1.1 µs.
+            # The hot path: an ordinary update. 0.37 µs; by the general road below it is 0.7 µs.
             if payload.startswith(_PREFIX_UPDATE):
                 n = payload[2]
                 end = n + 3
@@ -75,7 +75,7 @@ class _Yjs:
         return _PREFIX_AWARENESS + varint.write_bytes(data)
 
     def query_awareness(self, document: str) -> None:
-        """y-websocket re-sends whatever awareness changes in it: it need not be asked."""
+        """y-websocket sends whatever changes in its awareness, whoever changed it: it need not be asked."""
 
     def sync_status(self, document: str, ok: bool) -> None:
         """A y-websocket client cannot be told."""
