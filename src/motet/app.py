@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -127,9 +128,13 @@ class App:
         self.hub = Hub(settings, store, journal, self.seed)
         self.keeper = Keeper(self.hub, lambda: free_bytes(settings.data))
         gateway = Gateway(self.accept, gateway_settings(settings))
-        app = build(self.hub, lambda: gateway.statistics().connections, settings.root_path)
+        app = build(self.hub, lambda: gateway.statistics().connections)
         server = Server(cast(ASGIApplication, app), gateway, listen_settings(settings), self._drain, self._stopped)
         self.keeper.start()
+        # What is here stays: the collector need not look at it again. Rooms make few cycles, so it may come seldom.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
         announcing = asyncio.create_task(self._announce(server, on_started))
         try:
             await server.serve()

@@ -16,9 +16,9 @@ from motet.cli.options import Data, data_directory
 from motet.cli.output import tell_bad
 from motet.crdt import DROPPED, Replica, View, update_of_file, view_blocking
 from motet.errors import ConfigError, MotetError
-from motet.ids import RoomName, is_room_name
+from motet.ids import RoomName, Seq, is_room_name
 from motet.persistence import Kind, Row, SqliteReader, SqliteStore, hocuspocus_sqlite, pycrdt_store
-from motet.rooms.loading import load
+from motet.rooms.loading import load, snapshot_of
 
 PATIENCE = 300.0
 """Seconds that a view of a document may take: nobody else waits for it here."""
@@ -133,8 +133,13 @@ async def _import_one(store: SqliteStore, name: RoomName, updates: list[bytes], 
     news = replica.news()
     if news is None:
         return
-    row = Row(name, "", time.time_ns() // 1_000_000, Kind.UPDATE, news.update)
+    now = time.time_ns() // 1_000_000
+    row = Row(name, "", now, Kind.UPDATE, news.update)
     if stored is not None:
-        await store.append([row])
-    elif not await store.create([row]):
+        (head,) = await store.append([row])
+    elif await store.create([row]):
+        head = Seq(1)
+    else:
         raise ConfigError("the room exists; --merge merges the document into it")
+    # With a snapshot the first join is a read, not a scan.
+    await store.compact(name, snapshot_of(replica, head, now), keep_rows=True)

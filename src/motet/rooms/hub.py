@@ -14,7 +14,7 @@ import structlog
 
 from motet.config import Settings
 from motet.crdt import Replica
-from motet.errors import MotetError, Restarting
+from motet.errors import MotetError, Restarting, Unavailable
 from motet.ids import MemberId, RoomName, Seq
 from motet.observability import Counts, Gauges, Health
 from motet.persistence import Journal, Kind, Row, Store, StoredRoom
@@ -73,7 +73,16 @@ class Hub:
     def _tick(self) -> None:
         dirty, self._dirty = self._dirty, []
         for served in dirty:
-            served.tick()
+            try:
+                served.tick()
+            except Exception as error:  # noqa: BLE001 - the edge: one room's fault stays with it
+                self._failed(served, error)
+
+    def _failed(self, served: Served, error: Exception) -> None:
+        """A fault of ours: the room is thrown away, and loaded anew from its log by whoever comes back."""
+        log.error("room_failed", room=served.name, exc_info=error)
+        self.let_go(served)
+        served.dismiss_all(Unavailable("the room failed and is loaded anew"))
 
     def submit(self, served: Served, rows: Sequence[Row]) -> None:
         """To the journal. Above its bound nothing more is read from the room's members until it has drained."""

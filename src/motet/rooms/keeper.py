@@ -85,7 +85,7 @@ class Keeper:
 
     def _is_busy(self, served: Served) -> bool:
         room = served.room
-        return bool(room.dirty or room.in_flight or room.has_long_takes or room.suspended)
+        return bool(room.dirty or room.statuses.in_flight or room.has_long_takes or room.suspended)
 
     # ---- snapshots
 

@@ -30,6 +30,7 @@ from motet.rooms.effects import (
     WorkOn,
 )
 from motet.rooms.member import Member, Parked
+from motet.rooms.statuses import Statuses
 from motet.sync import Awareness, BroadcastStateless, Message, QueryAwareness, SyncStep1, SyncStep2, Update
 
 NO_CHANGE = b"\0\0"
@@ -76,12 +77,12 @@ class Room:
         self.dirty = False
         self.suspended = False
         self.catch_up = CatchUp(replica)
-        self._acks: list[Member] = []
-        self._in_flight: deque[list[Member]] = deque()
+        self.statuses = Statuses()
         self._congesting: list[Member] = []
         self._long: deque[LongTake] = deque()
         self._users: dict[int, str] = {}
         self._spoke = now
+        self._full = False
         self._at_once = min(SLOW, limits.max_update_bytes)  # an update up to here needs no closer look at its size
 
     # ---- coming and going
@@ -117,10 +118,25 @@ class Room:
 
     # ---- what members send
 
+    def update(self, member: Member, data: bytes) -> Effects:
+        """An Update of a member. This is the hot path; what is not ordinary is looked at closely."""
+        if len(data) > self._at_once or self._full or self.suspended or not member.may_edit:
+            return self._update_closely(member, data)
+        try:
+            ticket = self.replica.take(data, member.id)
+        except MalformedUpdate as e:
+            return self._refuse(member, e, 1)
+        self.dirty = True
+        if ticket:
+            return self._parked(member, ticket, 1)
+        if member.wants_status:
+            self.statuses.due.append(member)
+        return NOTHING
+
     def receive(self, member: Member, message: Message, now: float) -> Effects:
         """One message of a member. Raises ProtocolViolation; a malformed update is answered, not raised."""
-        if type(message) is Update:
-            return self._update(member, message.data)
+        if isinstance(message, Update):
+            return self.update(member, message.data)
         if isinstance(message, SyncStep2):
             return self._step2(member, message.data)
         if isinstance(message, SyncStep1):
@@ -133,16 +149,13 @@ class Room:
             return [Broadcast(Out.STATELESS, message.payload.encode(), None)]
         return NOTHING
 
-    def _update(self, member: Member, data: bytes) -> Effects:
-        statuses = 1 if member.wants_status else 0
+    def _update_closely(self, member: Member, data: bytes) -> Effects:
         if self.suspended:
-            member.owed += statuses
+            member.owed += 1
             return NOTHING
         if not member.may_edit:
-            return self._refuse(member, Forbidden("this connection may not edit"))
-        if len(data) > self._at_once:
-            return self._take_large(member, data, statuses, self.limits.max_update_bytes, "max_update_bytes")
-        return self._take(member, data, statuses)
+            return self._refuse(member, Forbidden("this connection may not edit"), 1)
+        return self._take(member, data, 1, self.limits.max_update_bytes, "max_update_bytes")
 
     def _step1(self, member: Member, state_vector: bytes, now: float) -> Effects:
         try:
@@ -150,60 +163,36 @@ class Room:
         except MalformedUpdate as e:
             raise ProtocolViolation(f"sync step 1: {e}") from e
         if member.wants_status:
-            self._forget_statuses(member)
+            self.statuses.forget(member)
+            self._long = deque(long._replace(statuses=0) if long.member is member else long for long in self._long)
             effects.append(self._ask(member, counted=True))
         return effects
-
-    def _forget_statuses(self, member: Member) -> None:
-        """[H3] A provider that begins a sync sets its count to one, whatever it still waited for: all of that is in the
-        answer to our question, whose status follows the commit of everything before it."""
-        member.owed = 0
-        member.questions = deque([False] * len(member.questions))
-        member.parked = {ticket: Parked(parked.since, 0) for ticket, parked in member.parked.items()}
-        self._acks = [other for other in self._acks if other is not member]
-        for acks in self._in_flight:
-            acks[:] = [other for other in acks if other is not member]
-        self._long = deque(long._replace(statuses=0) if long.member is member else long for long in self._long)
 
     def _step2(self, member: Member, data: bytes) -> Effects:
         """What we lacked. With it the statuses are due that were withheld for updates of the same member."""
         counted = member.questions.popleft() if member.questions else True
-        statuses = member.owed + (1 if counted and member.wants_status else 0)
+        statuses, member.owed = member.owed + (1 if counted else 0), 0
         if self.suspended:
             member.owed = statuses
             return NOTHING
         if not member.may_edit and data != NO_CHANGE:
-            return self._refuse(member, Forbidden("this connection may not edit"))
-        member.owed = 0
-        return self._take_large(member, data, statuses, self.limits.max_room_bytes, "max_room_bytes")
+            return self._refuse(member, Forbidden("this connection may not edit"), statuses)
+        return self._take(member, data, statuses, self.limits.max_room_bytes, "max_room_bytes")
 
-    def _take(self, member: Member, data: bytes, statuses: int) -> Effects:
-        replica = self.replica
-        if replica.size + len(data) > self.limits.max_room_bytes:
-            return self._over(member, "max_room_bytes", self.limits.max_room_bytes)
-        try:
-            ticket = replica.take(data, member.id)
-        except MalformedUpdate as e:
-            member.owed += statuses
-            return self._refuse(member, e)
-        self.dirty = True
-        if ticket:
-            return self._parked(member, ticket, statuses)
-        if statuses == 1:
-            self._acks.append(member)
-        elif statuses:
-            self._acks += [member] * statuses
-        return NOTHING
-
-    def _take_large(self, member: Member, data: bytes, statuses: int, limit: int, name: str) -> Effects:
+    def _take(self, member: Member, data: bytes, statuses: int, limit: int, name: str) -> Effects:
         if len(data) > limit:
-            return self._over(member, name, limit)
-        if len(data) <= SLOW:
-            return self._take(member, data, statuses)
-        if self.replica.size > self.limits.max_room_bytes:
-            return self._over(member, "max_room_bytes", self.limits.max_room_bytes)
-        self._long.append(LongTake(member, self.replica.take_slowly(data, member.id), statuses))
-        return [WorkOn(member)]
+            return self._refuse(member, OverQuota(f"over {name} = {limit} bytes"), statuses)
+        if self._full and data != NO_CHANGE:
+            limit = self.limits.max_room_bytes
+            return self._refuse(member, OverQuota(f"the room is over max_room_bytes = {limit} bytes"), statuses)
+        if len(data) > SLOW:
+            self._long.append(LongTake(member, self.replica.take_slowly(data, member.id), statuses))
+            return [WorkOn(member)]
+        try:
+            ticket = self.replica.take(data, member.id)
+        except MalformedUpdate as e:
+            return self._refuse(member, e, statuses)
+        return self._taken(member, ticket, statuses)
 
     def work(self, now: float) -> tuple[Effects, bool]:
         """One step of the long take that is first in line, and whether there is more to do."""
@@ -215,15 +204,19 @@ class Room:
             next(steps)
             return NOTHING, True
         except StopIteration as done:
-            ticket: int = done.value
-            effects = self._parked(member, ticket, statuses) if ticket else NOTHING
-            if not ticket:
-                self._acks += [member] * statuses
+            effects = self._taken(member, done.value, statuses)
         except MalformedUpdate as e:
-            member.owed += statuses
-            effects = self._refuse(member, e)
+            effects = self._refuse(member, e, statuses)
         self._long.popleft()
         return [WorkDone(member), *effects], bool(self._long)
+
+    def _taken(self, member: Member, ticket: int, statuses: int) -> Effects:
+        self.dirty = True
+        if ticket:
+            return self._parked(member, ticket, statuses)
+        if member.wants_status:
+            self.statuses.due += [member] * statuses
+        return NOTHING
 
     def _parked(self, member: Member, ticket: int, statuses: int) -> Effects:
         """[R5] What is early waits; what does not fit is asked for again at once."""
@@ -239,13 +232,15 @@ class Room:
         member.parked[ticket] = Parked(before.since if before is not None else 0.0, statuses)
         return NOTHING
 
-    def _refuse(self, member: Member, error: MotetError) -> Effects:
-        """[R4] Nothing was changed. A first malformed update may be an accident: ask what we lack, once."""
+    def _refuse(self, member: Member, error: MotetError, statuses: int) -> Effects:
+        """[R4] Nothing was changed. A first malformed update may be an accident: we ask for what we lack, once, and the
+        answer pays the statuses that this one had."""
         effects: list[Effect] = []
-        if member.wants_status:
+        if member.wants_status and statuses:
             effects.append(Send(member, Out.NOT_SAVED, b""))
         if type(error) is MalformedUpdate:
             member.strikes += 1
+            member.owed += statuses
             if member.strikes == 1:
                 effects.append(self._ask(member))
                 return effects
@@ -256,9 +251,6 @@ class Room:
             return effects
         effects.append(Dismiss(member, error))
         return effects
-
-    def _over(self, member: Member, name: str, limit: int) -> Effects:
-        return self._refuse(member, OverQuota(f"over {name} = {limit} bytes"))
 
     def oversized(self, member: Member, size: int) -> Effects:
         """[R8] A message too large to be read at all."""
@@ -277,58 +269,46 @@ class Room:
 
     def tick(self, now: float) -> Effects:
         """Once per turn of the event loop in which something was taken: the news go to the others, the log and, after
-        the commit, to the authors as acknowledgements."""
+        the commit, to the authors as statuses."""
         self.dirty = False
         news = self.replica.news()
-        acks, self._acks = self._acks, []
         if self.suspended:
-            for member in acks:
-                member.owed += 1
+            self.statuses.withhold()
             return NOTHING
         effects: list[Effect] = []
         if news is not None:
-            if news.ripe:
-                acks += self._ripe(news.ripe)
             authors = news.authors
             author = self.members.get(MemberId(authors[0][0])) if len(authors) == 1 else None
-            effects.append(Broadcast(Out.UPDATE, news.update, author))
             users = self._users
+            effects.append(Broadcast(Out.UPDATE, news.update, author))
             effects.append(Persist([(users.get(who, ""), data) for who, data in authors]))
-            self._in_flight.append(acks)
+            if news.ripe:
+                self._ripen(news.ripe)
+            self.statuses.ride()
             self.catch_up.version += 1
-        elif acks:
-            if self._in_flight:
-                # What they repeat may be on its way to the disk: acknowledged with the newest of it.
-                self._in_flight[-1] += acks
-            else:
-                effects += [Send(member, Out.SAVED, b"") for member in acks]
+            self._full = self.replica.size - self.replica.garbage > self.limits.max_room_bytes
+        elif self.statuses.due:
+            effects += [Send(member, Out.SAVED, b"") for member in self.statuses.repeat()]
         if self._congesting:
             for member in self._congesting:
                 self.catch_up.fall_behind(member, now)
             self._congesting = []
         return effects
 
-    def _ripe(self, tickets: tuple[int, ...]) -> list[Member]:
-        acks = []
+    def _ripen(self, tickets: tuple[int, ...]) -> None:
+        """What waited is integrated: its authors are owed the statuses of this commit."""
         for member in self.members.values():
             if member.parked:
                 for ticket in tickets:
                     parked = member.parked.pop(ticket, None)
-                    if parked is not None:
-                        acks += [member] * parked.statuses
+                    if parked is not None and member.wants_status:
+                        self.statuses.due += [member] * parked.statuses
                 member.asked = member.asked and bool(member.parked)
-        return acks
 
     def committed(self) -> Effects:
         """The oldest Persist that was not yet answered is on disk."""
-        if not self._in_flight:
-            return NOTHING
-        return [Send(member, Out.SAVED, b"") for member in self._in_flight.popleft() if member.id in self.members]
-
-    @property
-    def in_flight(self) -> int:
-        """Persists that were not yet answered."""
-        return len(self._in_flight)
+        told = self.statuses.committed()
+        return [Send(member, Out.SAVED, b"") for member in told if member.id in self.members] if told else NOTHING
 
     @property
     def has_long_takes(self) -> bool:
@@ -338,11 +318,7 @@ class Room:
     def suspend(self) -> Effects:
         """[R6] The store fails or is about to: no update is taken, and none is acknowledged, until `resume`."""
         self.suspended = True
-        for acks in (*self._in_flight, self._acks):
-            for member in acks:
-                member.owed += 1
-        self._in_flight.clear()
-        self._acks = []
+        self.statuses.withhold()
         done = [WorkDone(long.member) for long in self._long]
         for long in self._long:
             long.member.owed += long.statuses
