@@ -18,11 +18,14 @@ from motet.rooms import Hub
 
 WEB = files("motet") / "web"
 
+ANEW = {"Cache-Control": "no-cache"}
+"""Pages are asked for anew each time (their assets are named by content), so an upgrade is seen at once."""
 
-def build(hub: Hub, open_connections: Callable[[], int], root_path: str) -> FastAPI:
-    """The HTTP application. Its lifespan is the server's own: nothing starts or stops with it."""
+
+def build(hub: Hub, open_connections: Callable[[], int]) -> FastAPI:
+    """The HTTP application. Its lifespan is the server's own: nothing starts or stops with it. So is its root path."""
     # No page of the API: FastAPI's loads its scripts from elsewhere.
-    app = FastAPI(title="Motet", version=__version__, root_path=root_path, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Motet", version=__version__, docs_url=None, redoc_url=None)
 
     @app.get("/healthz", tags=["health"])
     async def healthz() -> dict[str, str]:
@@ -43,7 +46,7 @@ def build(hub: Hub, open_connections: Callable[[], int], root_path: str) -> Fast
 
     @app.get("/", include_in_schema=False)
     async def index() -> FileResponse:
-        return FileResponse(str(WEB / "index.html"))
+        return FileResponse(str(WEB / "index.html"), headers=ANEW)
 
     @app.get("/demo", include_in_schema=False)
     async def demo() -> RedirectResponse:
@@ -54,11 +57,9 @@ def build(hub: Hub, open_connections: Callable[[], int], root_path: str) -> Fast
 
 
 class _Pages(StaticFiles):
-    """Pages are asked for anew each time (their assets are named by content), so an upgrade is seen at once."""
-
     def file_response(
         self, full_path: PathLike[str] | str, stat_result: stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
         response = super().file_response(full_path, stat_result, scope, status_code)
-        response.headers["Cache-Control"] = "no-cache"
+        response.headers.update(ANEW)
         return response

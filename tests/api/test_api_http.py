@@ -1,0 +1,119 @@
+"""The HTTP side: health, metrics, pages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from motet import __version__
+from motet.api import build
+from motet.config import Settings
+from motet.ids import RoomName
+from motet.persistence import Journal, MemoryStore
+from motet.rooms import Hub
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The HTTP application over a hub without sockets, and a client of it."""
+
+    hub: Hub
+    client: httpx.AsyncClient
+
+    async def get(self, path: str) -> httpx.Response:
+        return await self.client.get(path)
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    store = MemoryStore()
+    journal = Journal(store, 1 << 20, lambda: None)
+    hub = Hub(Settings(), store, journal, lambda room: None)
+    transport = httpx.ASGITransport(build(hub, lambda: 3), raise_app_exceptions=True)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://motet.test") as client:
+        yield Site(hub, client)
+    await journal.close()
+
+
+async def test_healthz_says_that_the_process_lives_whatever_else_is_wrong(site: Site) -> None:
+    """A restart would not bring the disk back."""
+    site.hub.health.degrade("disk", "full")
+    answer = await site.get("/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
+
+
+async def test_readyz_is_green_or_red_with_the_reasons(site: Site) -> None:
+    """[R6]"""
+    assert ((await site.get("/readyz")).status_code, (await site.get("/readyz")).json()) == (
+        200,
+        {"status": "ready", "reasons": {}},
+    )
+    site.hub.health.degrade("disk", "12 bytes are free")
+    red = await site.get("/readyz")
+    assert red.status_code == 503
+    assert red.json() == {"status": "degraded", "reasons": {"disk": "12 bytes are free"}}
+    site.hub.health.recover("disk")
+    assert (await site.get("/readyz")).status_code == 200
+
+
+async def test_metrics_tell_what_is_so_now(site: Site) -> None:
+    """In the form that Prometheus asks for."""
+    await site.hub.open(RoomName("a"))
+    site.hub.counts.rows += 7
+    answer = await site.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    samples = {s.name: s.value for family in text_string_to_metric_families(answer.text) for s in family.samples}
+    assert samples["motet_open_connections"] == 3
+    assert samples["motet_rooms_loaded"] == 1
+    assert samples["motet_rooms_opened_total"] == 1
+    assert samples["motet_rows_total"] == 7
+
+
+async def test_the_front_page_says_what_this_is_and_leads_to_the_demo(site: Site) -> None:
+    """It loads nothing from elsewhere, and is asked for anew after an upgrade."""
+    page = await site.get("/")
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    assert page.headers["cache-control"] == "no-cache"
+    assert 'href="demo/"' in page.text
+    for address in ("/ws/{room}", "/hocuspocus", "healthz", "readyz", "metrics"):
+        assert address in page.text
+    for remote in ('src="http', 'href="http', "url(http"):
+        assert remote not in page.text
+
+
+async def test_the_demo_is_served_with_its_assets(site: Site) -> None:
+    """Its address without the slash leads to it, so that its relative links hold."""
+    moved = await site.get("/demo")
+    assert moved.status_code == 307
+    assert moved.headers["location"] == "demo/"
+    page = await site.get("/demo/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert page.headers["cache-control"] == "no-cache"
+    for asset, kind in (("app.js", "javascript"), ("style.css", "css")):
+        assert asset in page.text
+        answer = await site.get(f"/demo/{asset}")
+        assert answer.status_code == 200
+        assert kind in answer.headers["content-type"]
+        assert answer.headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/demo/nothing.js", "/demo/..%2findex.html", "/demo/%2e%2e/%2e%2e/config.py"]
+)
+async def test_what_is_not_there_is_404(site: Site, path: str) -> None:
+    """Nothing outside of the pages can be asked for."""
+    assert (await site.get(path)).status_code == 404
+
+
+async def test_what_may_be_asked_is_described_in_openapi(site: Site) -> None:
+    """With this version; there is no page for it that would load scripts from elsewhere."""
+    described = (await site.get("/openapi.json")).json()
+    assert described["info"] == {"title": "Motet", "version": __version__}
+    assert set(described["paths"]) == {"/healthz", "/readyz", "/metrics"}
+    assert (await site.get("/docs")).status_code == 404
+    assert (await site.get("/redoc")).status_code == 404
