@@ -214,9 +214,8 @@ class Compaction:
     def _compact(self, lane: Lane, clock: int) -> Generator[None, None, int]:
         """Rewrites the segment with the clock; the clock after it."""
         i = bisect_right(lane.starts, clock) - 1
-        is_last = i == len(lane.segments) - 1
-        if is_last and not lane.segments[i].dead:
-            return lane.end  # open, and nothing to gain
+        if lane.segments[i].count == 1 and not lane.segments[i].dead:
+            return lane.segment_end(i)  # nothing to gain, and perhaps somebody is typing on
         yield from self._warm(lane, lane.segments[i], lane.segment_end(i))
         i = bisect_right(lane.starts, clock) - 1
         if i == len(lane.segments) - 1:

@@ -146,20 +146,20 @@ class Lane:
             self._text = -1
             self.expected = _NEVER
 
-    def type_on(self, b: Bytes, struct: Struct) -> bool:
-        """Lengthens the last string by the struct, if that is text which goes on where it ends: typing."""
+    def type_on(self, b: Bytes, struct: Struct) -> int:
+        """Lengthens the last string by the struct, if that is text which goes on where it ends; by how many bytes."""
         clock, length, start, stop, _, _, _, _, content, chain = struct
         if not chain or self._text < 0 or b[start] & (REF | HAS_SUB) != STRING or self._right != b[chain:content]:
-            return False
+            return 0
         size, at = read(b, content)
         if self._size + size >= MAX_RUN:
-            return False
+            return 0
         self._open += b[at:stop]
         self._size += size
         self._behind = True
         self.end = clock + length
         self._expect()
-        return True
+        return size
 
     def type_update(self, update: bytes) -> int:
         """The same for a whole update that begins as expected; how many bytes it added, 0 if it is something else."""

@@ -104,8 +104,9 @@ class Store:
                     continue
                 b = part(b, struct, client, end, clock + struct[1])
                 struct = scan_block(b, 0, lane.me, client, end, 1)[0][0]
-            if lane is not None and struct[9] and lane.type_on(b, struct):
-                self.size += struct[3] - struct[2]
+            typed = lane.type_on(b, struct) if lane is not None and struct[9] else 0
+            if lane is not None and typed:
+                self.size += typed
                 end = lane.end
                 index += 1
                 continue
