@@ -44,12 +44,17 @@ class Settings(BaseSettings):
     open_to_the_network: bool = Field(False, description="let --open listen on other addresses than loopback")
     tls_cert: Path | None = Field(None, description="certificate chain (PEM)")
     tls_key: Path | None = Field(None, description="private key of the certificate (PEM)")
-    root_path: str = Field("", description="path prefix that a proxy in front strips")
+    root_path: str = Field("", description="path prefix under which a proxy serves Motet, stripped or not")
     workers: int = Field(1, description="must be 1: a room lives in one process")
-    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="least level that is logged")
+    log_level: str = Field(
+        "info",
+        pattern="^(debug|info|warning|error)$",
+        description="least level that is logged: debug, info, warning, error",
+    )
 
     templates: dict[str, Path] = Field(
-        default_factory=dict, description="room pattern to a file (Yjs update) that seeds a new room exactly once"
+        default_factory=dict,
+        description="room pattern to a file (Yjs update, .json or .txt) that seeds a new room exactly once",
     )
 
     max_update_bytes: int = Field(16 * MIB, gt=0, description="one update; beyond it the edit is refused (4413)")
@@ -57,7 +62,9 @@ class Settings(BaseSettings):
         64 * MIB, gt=0, description="one document in memory, and so one sync step 2; beyond it edits are refused (4413)"
     )
     max_members_per_room: int = Field(1000, gt=0, description="connections in one room; beyond it joins get 1013")
-    max_rooms_per_connection: int = Field(100, gt=0, description="documents on one Hocuspocus socket")
+    max_rooms_per_connection: int = Field(
+        100, gt=0, description="documents on one Hocuspocus socket; beyond it one more is denied"
+    )
     max_connections: int = Field(20_000, gt=0, description="open sockets; beyond it upgrades get HTTP 503")
     max_connections_per_address: int = Field(5000, gt=0, description="open sockets of one address; beyond it HTTP 429")
     max_pending_bytes: int = Field(256 * KIB, gt=0, description="bytes a socket may send before its room is open")
@@ -69,7 +76,7 @@ class Settings(BaseSettings):
         32 * MIB, gt=0, description="updates waiting for the disk; above it reading from their writers pauses"
     )
 
-    accept_seconds: float = Field(10.0, gt=0, description="from connect to an accepted upgrade")
+    accept_seconds: float = Field(10.0, gt=0, description="for a room to open at an upgrade; then HTTP 503")
     ping_seconds: float = Field(30.0, gt=0, description="silence after which a socket is pinged")
     pong_seconds: float = Field(10.0, gt=0, description="further silence after which it is closed")
     high_water_bytes: int = Field(256 * KIB, gt=0, description="write buffer above which a member is behind")
