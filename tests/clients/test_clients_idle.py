@@ -28,9 +28,16 @@ async def groups(node: NodeClients, ws_url: str, room: str) -> list[list[Person]
     return together
 
 
-async def stays_as_it_is(people: Sequence[Person], seconds: float) -> None:
-    """For so long, looked at once a second: nobody has reconnected and nobody's cursor is missing for anybody."""
-    names = {person.name for person in people}
+async def absent(node: NodeClients, ws_url: str, room: str) -> list[Person]:
+    """Each client alone, without an awareness state: nothing is renewed, so the server has nothing to pass on."""
+    people = [await join(node, make, ws_url, f"{room}/{make}/absent") for make in MAKES]
+    for person in people:
+        await person.set_awareness(None)
+    return people
+
+
+async def stay(people: Sequence[Person], names: set[str], seconds: float) -> None:
+    """For so long, looked at once a second: nobody has reconnected, and everybody sees exactly these names."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     while loop.time() < end:
@@ -46,9 +53,10 @@ async def stays_as_it_is(people: Sequence[Person], seconds: float) -> None:
 
 async def idle(server: MotetServer, node: NodeClients, room: str, seconds: float) -> None:
     """All groups at once."""
-    all_groups = await groups(node, server.ws_url, room)
-    await asyncio.gather(*(see_each_other(people) for people in all_groups))
-    await asyncio.gather(*(stays_as_it_is(people, seconds) for people in all_groups))
+    present = await groups(node, server.ws_url, room)
+    await asyncio.gather(*(see_each_other(people) for people in present))
+    stays = [stay(people, {person.name for person in people}, seconds) for people in present]
+    await asyncio.gather(*stays, stay(await absent(node, server.ws_url, room), set(), seconds))
 
 
 async def test_idle_clients_stay_connected_and_present_past_their_own_timeouts(
