@@ -126,7 +126,7 @@ def test_a_yjs_member_is_asked_when_it_joins_and_answered_when_it_asks(at: Fixtu
 
 
 def test_a_provider_is_asked_only_in_answer_to_its_own_step_1(at: Fixture) -> None:
-    """[H3] It counts the sync that it began as one unsaved change, and no other."""
+    """[H8] It counts the sync that it began as one unsaved change, and no other."""
     ada = at.member(hocuspocus=True)
     assert at.room.join(ada, at.now) == []
     effects = at.receive(ada, SyncStep1("", b"\0"))
@@ -258,7 +258,7 @@ def test_a_state_vector_that_cannot_be_read_is_a_violation(at: Fixture) -> None:
 
 
 def test_presence_of_one_reaches_the_others_and_the_newcomer(at: Fixture) -> None:
-    """[A1] A newcomer gets the whole roster in its join."""
+    """[A10] A newcomer gets the whole roster in its join."""
     ada = at.join()
     state = b'{"user":{"name":"Ada"}}'
     at.receive(ada, Awareness("", b"\1\7\1" + write_bytes(state)))
@@ -270,7 +270,7 @@ def test_presence_of_one_reaches_the_others_and_the_newcomer(at: Fixture) -> Non
 
 
 def test_a_provider_that_begins_to_sync_anew_has_forgotten_what_it_counted(at: Fixture) -> None:
-    """[H3] Its count is one again: a status for what it sent before would make it say "saved" too early."""
+    """[H8] Its count is one again: a status for what it sent before would make it say "saved" too early."""
     ada = at.join(hocuspocus=True)
     at.update(ada, typed(7, 0, "a"))
     at.tick()

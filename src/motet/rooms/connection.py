@@ -28,12 +28,13 @@ from motet.sync import (
     Pong,
     Session,
     Update,
+    address_of,
     frame,
     split_address,
 )
 
 CHALLENGE = 2.0
-"""Seconds in which the owner of a claimed presence entry must show a sign of life [A5]."""
+"""Seconds in which the owner of a claimed presence entry must show a sign of life [A6]."""
 
 
 class Connection(ABC):
@@ -66,6 +67,10 @@ class Connection(ABC):
     @abstractmethod
     def oversized(self, size: int, head: bytes) -> None:
         """A message over the largest that is read; `head` is its beginning."""
+
+    def must_be_queried(self, seat: Seat) -> bool:
+        """Whether this client repeats its presence only when it is asked."""
+        return False
 
     @abstractmethod
     def dismissed(self, seat: Seat, error: MotetError) -> None:
@@ -303,7 +308,7 @@ class HocuspocusConnection(Connection):
             seat.served.leave(seat, clean=True)
 
     def _deny(self, address: str, error: MotetError, keep: bool = True) -> None:
-        """[H4] Refusals are the document's; the socket stays, or every provider on it would reconnect in a loop."""
+        """[H9] Refusals are the document's; the socket stays, or every provider on it would reconnect in a loop."""
         self.hub.counts.refused += 1
         if keep:
             document = self._documents.setdefault(address, Document())
@@ -311,11 +316,14 @@ class HocuspocusConnection(Connection):
         self.wire.write(frame(HOCUSPOCUS.denied(address, str(error))))
 
     def oversized(self, size: int, head: bytes) -> None:
-        """A message over the largest that is read; which document it was for is not known, so all of them are told."""
-        error = OverQuota(f"a message of {size} bytes is over max_room_bytes")
-        for seat in list(self.seats.values()):
-            seat.served.leave(seat, clean=True)
-            self.dismissed(seat, error)
+        """A message over the largest that is read costs its document; where that cannot be told, all of them."""
+        address = address_of(head)
+        seats = [self.seats[address]] if address in self.seats else list(self.seats.values())
+        for seat in seats:
+            seat.served.perform(seat.served.room.oversized(seat.member, size))
+
+    def must_be_queried(self, seat: Seat) -> bool:
+        return self._session.must_be_queried(seat.group.document)
 
     def dismissed(self, seat: Seat, error: MotetError) -> None:
         """A room sent us away: one document's end, unless the socket itself is the trouble."""

@@ -104,7 +104,7 @@ class Room:
         return effects
 
     def _ask(self, member: Member, counted: bool = False) -> Send:
-        """Sync step 1: what do we lack? [H3] A provider counts the sync that it began itself as one unsaved change, and
+        """Sync step 1: what do we lack? [H8] A provider counts the sync that it began itself as one unsaved change, and
         no other: only the answer to a `counted` question has a status of its own."""
         if len(member.questions) < MAX_QUESTIONS:
             member.questions.append(counted)
@@ -145,7 +145,7 @@ class Room:
             return self._awareness(member, message.data, now)
         if isinstance(message, QueryAwareness):
             return [Send(member, Out.AWARENESS, self.roster.full() or EMPTY)]
-        if isinstance(message, BroadcastStateless):
+        if isinstance(message, BroadcastStateless) and member.may_edit:
             return [Broadcast(Out.STATELESS, message.payload.encode(), None)]
         return NOTHING
 

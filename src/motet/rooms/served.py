@@ -42,6 +42,10 @@ class Owner(Protocol):
         """The member has left the room for this reason; tell the client."""
         ...
 
+    def must_be_queried(self, seat: Seat) -> bool:
+        """Whether this client repeats its presence only when it is asked."""
+        ...
+
     def challenged(self, seat: Seat) -> None:
         """Ping the socket; `Served.challenge_over` is to be called when it is known whether it answers."""
         ...
@@ -302,7 +306,7 @@ class Served:
 
     def _send(self, effect: Send) -> None:
         seat = self.seats.get(effect.member.id)
-        if seat is None:
+        if seat is None or (effect.out is Out.QUERY_AWARENESS and not seat.owner.must_be_queried(seat)):
             return
         if effect.out is Out.SAVED:
             encoded = seat.group.saved

@@ -58,6 +58,14 @@ def split_address(document: str) -> tuple[str, str]:
     return name, session
 
 
+def address_of(head: bytes) -> str | None:
+    """The address in the beginning of a message that is not read whole; None when it cannot be told."""
+    try:
+        return _address(head)[0]
+    except (IndexError, ValueError):
+        return None
+
+
 @lru_cache(_ADDRESSES)
 def _short_address(prefix: bytes) -> str:
     return prefix[1:].decode()
