@@ -80,7 +80,7 @@ async def test_refusals_do_not_loop_for_longer(start_motet: StartMotet, node_cli
 
 
 async def test_y_websocket_is_told_why(start_motet: StartMotet, node_clients: NodeClients) -> None:
-    """[S4] The auth message is the one thing that y-websocket tells its application about a refusal; 3.1 obeys 44xx."""
+    """[G1] The auth message is the one thing that y-websocket tells its application about a refusal; 3.1 obeys 44xx."""
     server = start_motet(LIMITS)
     for kind in Y_WEBSOCKET:
         client = await node_clients.create(kind, server.ws_url, f"told/{kind}")
@@ -95,7 +95,7 @@ async def test_y_websocket_is_told_why(start_motet: StartMotet, node_clients: No
 async def test_a_denied_document_leaves_its_siblings_on_the_socket(
     start_motet: StartMotet, node_clients: NodeClients
 ) -> None:
-    """[H4] Three documents on a socket that may carry two: the third is denied by name, the two go on."""
+    """[H9] Three documents on a socket that may carry two: the third is denied by name, the two go on."""
     server = start_motet(LIMITS)
     for kind in HOCUSPOCUS:
         one = await node_clients.create(kind, server.ws_url, f"{kind}/1")

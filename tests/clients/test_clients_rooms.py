@@ -48,7 +48,7 @@ async def test_reading_a_missing_room_is_empty_and_creates_nothing(
 async def test_both_dialects_mean_the_same_room_by_the_same_name(
     shared_server: MotetServer, node_clients: NodeClients, name: str
 ) -> None:
-    """[S2] A room's name in the path is percent-decoded once; in a Hocuspocus message it is as written."""
+    """[G13] A room's name in the path is percent-decoded once; in a Hocuspocus message it is as written."""
     encoded = "".join(c if (c.isalnum() and c.isascii()) or c == "/" else percent(c) for c in name)
     people = [
         await join(node_clients, kind, shared_server.ws_url, encoded if kind.startswith("y-websocket") else name)

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.node
 async def test_every_edit_is_announced_as_unsaved_and_then_as_saved_once(
     shared_server: MotetServer, node_clients: NodeClients, room: str, kind: str
 ) -> None:
-    """[H1] Exactly one SyncStatus for each Update and for each SyncStep2: the providers count them."""
+    """[H8] Exactly one SyncStatus for each Update and for each SyncStep2: the providers count them."""
     client = await node_clients.create(kind, shared_server.ws_url, room)
     await client.saved()
     edits: list[tuple[str, object]] = [("append", f"{n} ") for n in range(50)]
@@ -39,7 +39,7 @@ async def test_every_edit_is_announced_as_unsaved_and_then_as_saved_once(
 async def test_a_reconnect_with_nothing_new_ends_saved(
     shared_server: MotetServer, node_clients: NodeClients, room: str, kind: str
 ) -> None:
-    """[H1] A SyncStep2 that adds nothing is acknowledged too, once."""
+    """[H8] [R11] A SyncStep2 that adds nothing is acknowledged too, once."""
     client = await node_clients.create(kind, shared_server.ws_url, room)
     await client.saved()  # 2.15 and 3.4 lose count of edits made before they are connected
     await client.edit(append="something")
@@ -54,7 +54,7 @@ async def test_a_reconnect_with_nothing_new_ends_saved(
 async def test_what_was_saved_survives_kill_9_though_its_author_never_returns(
     motet_server: MotetServer, node_clients: NodeClients, room: str
 ) -> None:
-    """[P1] The process is killed from inside the callback that says saved; a stranger finds the edit."""
+    """[R1] The process is killed from inside the callback that says saved; a stranger finds the edit."""
     promised = []
     for turn, kind in enumerate(HOCUSPOCUS * 2):
         author = await node_clients.create(kind, motet_server.ws_url, room)
@@ -92,7 +92,7 @@ async def is_saved_only_after_the_commit(server: MotetServer, node: NodeClients,
 async def test_an_edit_reaches_the_others_at_once_and_is_saved_only_after_the_commit(
     motet_server: MotetServer, node_clients: NodeClients
 ) -> None:
-    """[R2] A broadcast is a rumour, an ack is a promise."""
+    """[R1] A broadcast is a rumour, an ack is a promise."""
     for kind in HOCUSPOCUS:
         await is_saved_only_after_the_commit(motet_server, node_clients, kind)
     await asyncio.to_thread(motet_server.kill)
@@ -106,7 +106,7 @@ async def test_an_edit_reaches_the_others_at_once_and_is_saved_only_after_the_co
 async def test_two_documents_on_one_socket_are_saved_and_present_apart(
     shared_server: MotetServer, node_clients: NodeClients, room: str, kind: str
 ) -> None:
-    """[H2] One socket carries many documents; leaving one leaves the others."""
+    """[H9] One socket carries many documents; leaving one leaves the others."""
     one = await node_clients.create(kind, shared_server.ws_url, f"{room}/1")
     two = await node_clients.create(kind, shared_server.ws_url, f"{room}/2", socketOf=one.name)
     await asyncio.gather(one.synced(), two.synced())

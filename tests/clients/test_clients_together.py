@@ -18,7 +18,7 @@ pytestmark = pytest.mark.node
 async def test_all_clients_edit_at_once_and_converge(
     shared_server: MotetServer, node_clients: NodeClients, room: str
 ) -> None:
-    """[S1] Both dialects are doors to the same room."""
+    """[R1] Both dialects are doors to the same room."""
     people = [await join(node_clients, make, shared_server.ws_url, room) for make in MAKES]
     for turn in range(5):
         await asyncio.gather(
@@ -37,7 +37,7 @@ async def test_all_clients_edit_at_once_and_converge(
 async def test_one_map_key_set_by_all_at_once_has_one_winner(
     shared_server: MotetServer, node_clients: NodeClients, room: str
 ) -> None:
-    """[S1] Losers of concurrent sets are deleted implicitly, and everybody agrees on the winner."""
+    """[R1] Losers of concurrent sets are deleted implicitly, and everybody agrees on the winner."""
     people = [await join(node_clients, make, shared_server.ws_url, room) for make in MAKES]
     for turn in range(10):
         await asyncio.gather(*(person.edit(set=["title", f"{person.name}:{turn}"]) for person in people))
@@ -48,7 +48,7 @@ async def test_one_map_key_set_by_all_at_once_has_one_winner(
 async def test_everybody_sees_every_cursor_until_its_owner_leaves(
     shared_server: MotetServer, node_clients: NodeClients, room: str
 ) -> None:
-    """[A1] A cursor is seen by all, and goes with its owner, whoever it is and whoever watches."""
+    """[A8] A cursor is seen by all, and goes with its owner, whoever it is and whoever watches."""
     people = [await join(node_clients, make, shared_server.ws_url, room) for make in MAKES]
     await see_each_other(people)
     while len(people) > 1:
@@ -59,7 +59,7 @@ async def test_everybody_sees_every_cursor_until_its_owner_leaves(
 async def test_a_newcomer_gets_every_cursor_without_waiting_for_a_renewal(
     shared_server: MotetServer, node_clients: NodeClients, room: str
 ) -> None:
-    """[A1] The roster is part of the join: clients renew their own state only every 15 seconds."""
+    """[A10] The roster is part of the join: clients renew their own state only every 15 seconds."""
     people = [await join(node_clients, make, shared_server.ws_url, room) for make in MAKES]
     await see_each_other(people)
     for make in MAKES:
@@ -74,7 +74,7 @@ async def test_a_newcomer_gets_every_cursor_without_waiting_for_a_renewal(
 async def test_offline_edits_come_back(
     shared_server: MotetServer, node_clients: NodeClients, room: str, kind: str
 ) -> None:
-    """[S1] What is written while disconnected arrives at the reconnect, in both directions."""
+    """[R2] What is written while disconnected arrives at the reconnect, in both directions."""
     other = await PycrdtClient.join(shared_server.ws_url, room)
     client = await node_clients.create(kind, shared_server.ws_url, room)
     await client.edit(append="together ")
@@ -108,7 +108,7 @@ async def comes_back(server: MotetServer, node: NodeClients, room: str, gently: 
 async def test_everybody_comes_back_after_a_restart_with_the_edits_made_meanwhile(
     start_motet: StartMotet, node_clients: NodeClients, room: str
 ) -> None:
-    """[R1] A restart, announced (SIGTERM) or not (kill -9), costs nobody an edit."""
+    """[R2] [A9] A restart, announced (SIGTERM) or not (kill -9), costs nobody an edit."""
     await asyncio.gather(
         comes_back(start_motet(), node_clients, f"{room}/drained", gently=True),
         comes_back(start_motet(), node_clients, f"{room}/killed", gently=False),

@@ -39,7 +39,7 @@ async def test_half_open_sockets_are_found_and_their_cursors_go(start_motet: Sta
 async def test_a_client_that_comes_back_takes_its_entry_over_from_its_half_open_socket(
     shared_server: MotetServer, node_clients: NodeClients, room: str, kind: str
 ) -> None:
-    """[A5] Its client id stays the same, and the dead socket owns the entry until it does not answer a ping."""
+    """[A6] Its client id stays the same, and the dead socket owns the entry until it does not answer a ping."""
     watcher = await join(node_clients, "y-websocket-3", shared_server.ws_url, room)
     async with Proxy(shared_server.port) as proxy:
         client = await node_clients.create(kind, proxy.ws_url, room)
@@ -57,7 +57,7 @@ async def test_a_client_that_comes_back_takes_its_entry_over_from_its_half_open_
 async def test_a_socket_that_broke_keeps_its_cursor_for_a_short_grace_only(
     shared_server: MotetServer, room: str
 ) -> None:
-    """[A4] Abnormal ends have a grace, and then the cursor goes."""
+    """[A8] Abnormal ends have a grace, and then the cursor goes."""
     watcher = await RawClient.yjs(shared_server.ws_url, room, apply=False)
     broken = await RawClient.yjs(shared_server.ws_url, room, apply=False)
     await broken.set_awareness(AwarenessEntry(8, 1, {"name": "broken"}))

@@ -18,7 +18,7 @@ PIECES = 40
 async def test_a_join_storm_gets_the_whole_document_while_another_room_is_edited(
     shared_server: MotetServer, room: str
 ) -> None:
-    """[R10] Everybody has everything, edits made meanwhile too; others are served between."""
+    """[R2] Everybody has everything, edits made meanwhile too; others are served between."""
     author = await (await RawClient.hocuspocus(shared_server.ws_url, room, apply=False)).synced()
     typist = Typist(client=9)
     for _ in range(PIECES):

@@ -62,7 +62,7 @@ async def kill_loop(server: MotetServer, loops: int, seed: int) -> None:
 
 @pytest.mark.parametrize("env", [{}, SNAPSHOTS_ALL_THE_TIME], ids=["log", "snapshots"])
 async def test_every_acknowledged_edit_survives_kill_9(start_motet: StartMotet, env: dict[str, str]) -> None:
-    """[P1] An ack is a promise, whatever the process was doing: appending, or writing snapshots and dropping rows."""
+    """[R1] [P1] An ack is a promise, whatever the process was doing: appending, or writing snapshots and dropping rows."""
     await kill_loop(start_motet(env), 3, random.randrange(1 << 32))
 
 
@@ -72,5 +72,5 @@ async def test_every_acknowledged_edit_survives_kill_9(start_motet: StartMotet, 
 async def test_every_acknowledged_edit_survives_kill_9_fifty_times(
     start_motet: StartMotet, env: dict[str, str]
 ) -> None:
-    """[P1] The same, often."""
+    """[R1] [P1] The same, often."""
     await kill_loop(start_motet(env), 50, random.randrange(1 << 32))

@@ -79,7 +79,7 @@ async def test_a_small_limit_of_updates_holds_too(start_motet: StartMotet) -> No
 async def test_a_sync_step_2_over_the_rooms_limit_is_refused_by_name(
     server: MotetServer, room: str, dialect: str, size: int
 ) -> None:
-    """[R8] However far over: also where the message is too large to be read at all."""
+    """[R8] [G8] However far over: also where the message is too large to be read at all."""
     client = await (await join(dialect, server.ws_url, room)).synced()
     await client.send(wire.sync(client.document, wire.STEP2, Typist(client=9).type("x" * size)))
     await is_refused(client, "max_room_bytes", 4413)
@@ -126,7 +126,7 @@ async def test_documents_on_one_socket_are_limited(server: MotetServer, room: st
 async def test_too_much_for_one_document_leaves_its_siblings_on_the_socket(
     server: MotetServer, room: str, size: int
 ) -> None:
-    """[H4] Also where the message is too large to be read: its first bytes say whose it is."""
+    """[H9] Also where the message is too large to be read: its first bytes say whose it is."""
     client = await (await RawClient.hocuspocus(server.ws_url, room)).synced()
     big = f"{room}/big"
     await client.send(wire.sync(big, wire.STEP1, wire.EMPTY_VECTOR))
@@ -150,7 +150,7 @@ async def test_what_comes_before_a_room_is_open_is_limited(server: MotetServer, 
 @DIALECTS
 @pytest.mark.parametrize("name", ["bad\x01name", "x" * 257, "\x7f"], ids=["control", "long", "delete"])
 async def test_names_that_are_no_room_names_are_refused(server: MotetServer, dialect: str, name: str) -> None:
-    """[S2] 1-256 bytes of UTF-8 without control characters."""
+    """[R14] 1-256 bytes of UTF-8 without control characters."""
     client = await join(dialect, server.ws_url, name)
     await eventually(lambda: client.denials, "it is told")
     assert "256 bytes" in client.denials[0]

@@ -167,7 +167,7 @@ async def test_an_author_who_never_brings_the_cause_is_sent_away(shared_server: 
 
 
 async def test_text_messages_end_the_connection(shared_server: MotetServer, room: str) -> None:
-    """[S4] Both dialects are binary."""
+    """[G5] Both dialects are binary."""
     author, reader, typist = await bystanders(shared_server, room)
     client = await RawClient.yjs(shared_server.ws_url, room)
     await client.connection.send("hello")

@@ -38,7 +38,7 @@ async def everybody(cls: type[RawClient], server: MotetServer, room: str) -> lis
 
 
 async def test_echoes_do_not_multiply(shared_server: MotetServer, room: str) -> None:
-    """[A2] With clients that send back what they receive, frames grow with the members, not with their square."""
+    """[A4] With clients that send back what they receive, frames grow with the members, not with their square."""
     clients = await everybody(Echoing, shared_server, room)
     await asyncio.sleep(1)  # the last echoes of the beginning
     before = sum(client.counts[wire.AWARENESS, 0] for client in clients)
@@ -55,7 +55,7 @@ async def test_echoes_do_not_multiply(shared_server: MotetServer, room: str) -> 
 
 
 async def test_a_late_joiner_gets_the_full_roster_at_once(shared_server: MotetServer, room: str) -> None:
-    """[A1] In the first awareness message that it gets, in either dialect."""
+    """[A10] In the first awareness message that it gets, in either dialect."""
     clients = await everybody(RawClient, shared_server, room)
     for open_client in (RawClient.yjs, RawClient.hocuspocus):
         late = await open_client(shared_server.ws_url, room, apply=False)
@@ -68,7 +68,7 @@ async def test_a_late_joiner_gets_the_full_roster_at_once(shared_server: MotetSe
 
 
 async def test_all_leave_at_once_and_nobody_remains(shared_server: MotetServer, room: str) -> None:
-    """[A4] A clean end ends an entry now."""
+    """[A8] A clean end ends an entry now."""
     watcher = await RawClient.yjs(shared_server.ws_url, room, apply=False)
     clients = await everybody(RawClient, shared_server, room)
     await eventually(lambda: complete(watcher, MEMBERS), "the watcher knows everybody")

@@ -46,7 +46,7 @@ def fill(disk: Path, leave: int = 0) -> Path:
 
 
 def test_a_second_server_on_the_same_data_is_refused(motet_server: MotetServer, tmp_path: Path) -> None:
-    """[P2] With who holds it; the first goes on."""
+    """[P9] With who holds it; the first goes on."""
     second = MotetServer(motet_server.data, tmp_path / "second.log")
     second.launch()
     try:
@@ -61,7 +61,7 @@ def test_a_second_server_on_the_same_data_is_refused(motet_server: MotetServer, 
 async def test_a_full_disk_stops_acks_and_readiness_and_heals_without_a_restart(
     start_motet: StartMotet, small_disk: Path
 ) -> None:
-    """[R6] No ack while it is full; when there is room again, everybody is asked, and all is saved."""
+    """[R6] [P13] No ack while it is full; when there is room again, everybody is asked, and all is saved."""
     server = start_motet({"MOTET_LOW_DISK_BYTES": "0"}, data=small_disk / "data")
     author = await (await RawClient.hocuspocus(server.ws_url, "full")).synced()
     reader = await (await RawClient.yjs(server.ws_url, "full")).synced()
@@ -124,7 +124,7 @@ async def test_real_clients_say_unsaved_while_the_disk_is_full_and_saved_when_it
 async def test_under_the_low_disk_mark_the_server_reads_and_does_not_write(
     start_motet: StartMotet, small_disk: Path
 ) -> None:
-    """[R6] Read-only before anything fails; a room can still be read, and editing goes on by itself later."""
+    """[R6] [P17] Read-only before anything fails; a room can still be read, and editing goes on by itself later."""
     server = start_motet({"MOTET_LOW_DISK_BYTES": str(8 * MIB)}, data=small_disk / "data")
     author = await (await RawClient.hocuspocus(server.ws_url, "low")).synced()
     typist = Typist(client=9)
