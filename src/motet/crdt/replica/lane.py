@@ -15,9 +15,9 @@ from motet.crdt.replica.scan import HAS_RIGHT, HAS_SUB, NO_PARENT, REF, STRING, 
 from motet.crdt.replica.values import Bytes
 from motet.varint import read, write
 
-SEGMENT: Final = 8 << 10
-"""Bytes after which a segment is sealed: about 400 structs, 0.5 ms to index or rewrite. One struct may be bigger."""
-SEGMENT_STRUCTS: Final = 1024
+SEGMENT: Final = 4 << 10
+"""Bytes after which a segment is sealed: about 200 structs, 0.3 ms to index or rewrite. One struct may be bigger."""
+SEGMENT_STRUCTS: Final = 512
 MAX_RUN: Final = 4096
 """Bytes of the longest text that typing is squashed into: cutting into it decodes it."""
 LANE_BYTES: Final = 900
@@ -30,6 +30,7 @@ MAP: Final = 1
 FIRST_ROOT: Final = 2
 
 _NOTHING = bytearray()  # is only read
+_NO_INDEX: array[int] = array("I")  # is only read
 _NEVER = b"\xff" * 9  # begins no update
 
 Mark = tuple[int, int, int, int, int, int, int, bytes, bytes]
@@ -44,8 +45,7 @@ class Segment:
         self.clock = clock
         self.count = count
         self.data = data
-        self.clocks: array[int] = array("I")
-        self.offsets: array[int] = array("I")
+        self.clocks = self.offsets = _NO_INDEX
         self.dead = 0  # an estimate of the bytes whose content is deleted and still here
 
     def index(self, lane: Lane) -> array[int]:
@@ -196,7 +196,9 @@ class Lane:
             if last.dead * 2 > len(last.data):
                 self._rotten.append((self, last))
         self._open = bytearray()
-        self.segments.append(Segment(self.end, self._open, 0))
+        segment = Segment(self.end, self._open, 0)
+        segment.clocks, segment.offsets = array("I"), array("I")
+        self.segments.append(segment)
         self.starts.append(self.end)
         return self._open
 

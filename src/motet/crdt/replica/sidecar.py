@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice
 from typing import Final, Literal
 
 from motet.crdt.replica.catchup import History
@@ -159,13 +159,14 @@ class _Opening:
         self._store = Store()
         self._store.roots.update((root, i) for i, root in enumerate(columns.roots, FIRST_ROOT))
         self._sizes: dict[int, list[int]] = {}  # by client: its segments' bytes
-        self._segment = self._container = 0  # the next rows
+
+    def _rows(self, *names: str) -> Iterator[tuple[int, ...]]:
+        return zip(*[self._columns[name] for name in names], strict=True)
 
     def run(self) -> Store:
         """The store."""
         store = self._store
-        for row, client in enumerate(self._columns["lane_client"]):
-            self._read_lane(store.new_lane(client), row)
+        self._read_lanes()
         blocks, at = read(self._encoded, 0)
         if blocks != len(store.lanes) or len(store.by_number) != blocks:
             raise ValueError("lanes")
@@ -176,70 +177,74 @@ class _Opening:
         self._read_history(store.history)
         return store
 
-    def _read_history(self, history: History) -> None:
-        columns, lanes = self._columns, self._store.by_number
-        history.lanes, history.clocks, history.marks = (
-            columns["note_lane"],
-            columns["note_clock"],
-            columns["note_mark"],
-        )
-        rows = len(history.lanes)
-        if len(history.clocks) != rows or (history.marks and history.marks[-1] != rows):
-            raise ValueError("history")
-        for number, clock in zip(history.lanes, history.clocks, strict=True):
-            lanes[number - 1].noted = clock
-
-    def _read_lane(self, lane: Lane, row: int) -> None:
-        """Everything of a lane but its bytes."""
-        columns = self._columns
-        lane.end = columns["lane_end"][row]
-        rows = range(self._segment, self._segment + columns["lane_segments"][row])
-        for i in rows:
-            segment = Segment(columns["segment_clock"][i], b"", columns["segment_count"][i])
-            segment.dead = columns["segment_dead"][i]
-            self._store.garbage += segment.dead
-            lane.segments.append(segment)
-            lane.starts.append(segment.clock)
-        self._sizes[lane.client] = columns["segment_size"][rows.start : rows.stop].tolist()
-        self._segment = rows.stop
-        containers = slice(self._container, self._container + columns["lane_containers"][row])
-        lane.container_clocks = columns["container_clock"][containers]
-        lane.containers = columns["container"][containers]
-        self._container = containers.stop
-        edges = [*lane.starts, lane.end]
-        if edges[0] or any(a >= z for a, z in pairwise(edges)) or lane.container_clocks[0]:
-            raise ValueError("clocks")
+    def _read_lanes(self) -> None:
+        """Everything of the lanes but their bytes."""
+        store = self._store
+        clocks, containers, at = self._columns["container_clock"], self._columns["container"], 0
+        segments = self._rows("segment_clock", "segment_count", "segment_size", "segment_dead")
+        for client, end, segment_rows, container_rows in self._rows(
+            "lane_client", "lane_end", "lane_segments", "lane_containers"
+        ):
+            lane = store.new_lane(client)
+            sizes = self._sizes[client] = []
+            before = -1
+            for clock, count, size, dead in islice(segments, segment_rows):
+                segment = Segment(clock, b"", count)
+                segment.dead = dead
+                store.garbage += dead
+                lane.segments.append(segment)
+                lane.starts.append(clock)
+                sizes.append(size)
+                if clock <= before or (before < 0 and clock):
+                    raise ValueError("clocks")
+                before = clock
+            lane.end = end
+            lane.container_clocks = clocks[at : at + container_rows]
+            lane.containers = containers[at : at + container_rows]
+            at += container_rows
+            if before < 0 or end <= before or lane.container_clocks[0]:
+                raise ValueError("clocks")
+        if next(segments, None) is not None or at != len(clocks) or at != len(containers):
+            raise ValueError("rows")
 
     def _fill(self, lane: Lane, at: int) -> int:
         """Gives a lane its bytes; the offset after them."""
         count, client, _, clock, at = read_head(self._encoded, at)
-        if (count, client, clock) != (sum(s.count for s in lane.segments), lane.client, 0):
-            raise ValueError("block")
         for segment, size in zip(lane.segments, self._sizes[lane.client], strict=True):
             segment.data = _slice(self._encoded, at, size)
             at += size
+            count -= segment.count
             self._store.size += size
+        if count or client != lane.client or clock:
+            raise ValueError("block")
         return at
 
     def _read_dead(self, at: int) -> int:
-        columns, row = self._columns, 0
+        rows = self._rows("page_low", "page_count", "page_size")
         sets, at = read(self._encoded, at)
-        if sets != len(columns["set_client"]):
+        if sets != len(self._columns["set_client"]):
             raise ValueError("delete sets")
-        for expected, pages in zip(columns["set_client"], columns["set_pages"], strict=True):
+        for expected, pages in self._rows("set_client", "set_pages"):
             client, at = read(self._encoded, at)
             count, at = read(self._encoded, at)
             ranges = self._store.dead[client] = Ranges()
-            for i in range(row, row + pages):
-                size = columns["page_size"][i]
-                encoded = _slice(self._encoded, at, size)
-                ranges.append(Page.stored(columns["page_low"][i], columns["page_count"][i], encoded))
+            for low, page_count, size in islice(rows, pages):
+                ranges.append(Page.stored(low, page_count, _slice(self._encoded, at, size)))
                 at += size
-            row += pages
             self._store.size += RANGE_BYTES * count
-            if client != expected or count != ranges.count or self._store.end(client) == 0:
+            if client != expected or count != ranges.count or client not in self._store.lanes:
                 raise ValueError("deletes")
         return at
+
+    def _read_history(self, history: History) -> None:
+        columns, lanes = self._columns, self._store.by_number
+        history.lanes, history.clocks = columns["note_lane"], columns["note_clock"]
+        history.marks = columns["note_mark"]
+        rows = len(history.lanes)
+        if history.marks and history.marks[-1] != rows:
+            raise ValueError("history")
+        for number, clock in self._rows("note_lane", "note_clock"):
+            lanes[number - 1].noted = clock
 
 
 def _slice(data: bytes, at: int, size: int) -> bytes:
