@@ -93,6 +93,9 @@ async def comes_back(server: MotetServer, node: NodeClients, room: str, gently: 
     """All npm clients write before, during and after a restart; pycrdt's joins after it."""
     people = [await join(node, kind, server.ws_url, room) for kind in KINDS]
     await asyncio.gather(*(person.edit(append=f"{person.name} before;") for person in people))
+    for place in range(5):  # they have been here for a while, and so are asked to be seen again at once
+        for person in people:
+            await person.set_awareness({"name": person.name, "cursor": {"anchor": place, "head": place}})
     await converged(people)
     await asyncio.to_thread(server.stop if gently else server.kill)
     await asyncio.gather(*(person.edit(append=f"{person.name} meanwhile;") for person in people))
