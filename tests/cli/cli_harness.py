@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import sqlite3
@@ -15,6 +16,8 @@ from unittest import mock
 from pycrdt import Doc, Text
 
 from motet.cli import main
+from motet.ids import RoomName
+from motet.persistence import Kind, Row, SqliteStore
 from support.wire import Typist
 
 
@@ -58,12 +61,18 @@ def write_update(path: Path, text: str, client: int = 7) -> Path:
     return path
 
 
-def fill(data: Path, **texts: str) -> Path:
-    """A data directory with these rooms, each a text; returns it."""
-    for number, (room, text) in enumerate(texts.items()):
-        file = write_update(data.parent / "typed.yjs", text, client=100 + number)
-        outcome = motet("import", room, file, "--data", data)
-        assert outcome.code == 0, outcome.err
+def fill(data: Path, **rooms: str | list[str]) -> Path:
+    """A data directory with these rooms, each a text that was typed in so many log rows; returns it."""
+
+    async def append() -> None:
+        store = SqliteStore(data)
+        for number, (room, typed) in enumerate(rooms.items()):
+            typist = Typist(100 + number)
+            for part in [typed] if isinstance(typed, str) else typed:
+                await store.append([Row(RoomName(room), "", 1, Kind.UPDATE, typist.type(part))])
+        await store.close()
+
+    asyncio.run(append())
     return data
 
 

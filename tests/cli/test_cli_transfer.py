@@ -164,6 +164,16 @@ def test_the_arguments_of_import_must_fit_together(tmp_path: Path) -> None:
     assert named.err.startswith("'a\\x1b[2J': 'a\\x1b[2J' is no room name")
 
 
+def test_an_imported_room_has_a_snapshot(tmp_path: Path) -> None:
+    """So that the first join is a read, not a scan."""
+    data = tmp_path / "data"
+    motet("import", "a", write_update(tmp_path / "a.yjs", "1"), "--data", data)
+    motet("import", "a", write_update(tmp_path / "a.yjs", "2", client=8), "--merge", "--data", data)
+    with database(data) as connection:
+        assert connection.execute("SELECT seq FROM snapshots").fetchall() == [(2,)]
+    assert motet("verify", "--data", data).code == 0
+
+
 # ---- import from other servers
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cli_harness import database, fill, motet, text_of
+from cli_harness import database, fill, motet, text_of, write_update
 
 from motet.ids import RoomName
 from motet.persistence import writable
@@ -61,10 +61,7 @@ def test_sound_rooms_are_verified_with_a_progress_bar(tmp_path: Path) -> None:
 )
 def test_a_bad_room_is_named_with_what_is_wrong_and_ends_with_1(tmp_path: Path, damage: str, why: str) -> None:
     """[P5] The others are read all the same."""
-    data = fill(tmp_path / "data", a="1", b="2", c="3")
-    for _ in range(2):
-        assert motet("import", "a", tmp_path / "typed.yjs", "--merge", "--data", data).code == 0
-        (tmp_path / "typed.yjs").write_bytes(b"\x01\x01\x07\x00\x04\x01\x04text\x01x\x00")
+    data = fill(tmp_path / "data", a=["1", "2", "3"], b="2", c="3")
     with database(data) as connection:
         connection.execute(damage)
     outcome = motet("verify", "--data", data)
@@ -224,6 +221,7 @@ def test_commands_that_write_wait_for_no_other_writer(
     """[P2] They name the holder and say what to do."""
     monkeypatch.chdir(tmp_path)
     data = fill(tmp_path / "data", a="1")
+    write_update(tmp_path / "typed.yjs", "2")
     motet("backup", "copy", "--data", data)
     with writable(data):
         outcome = motet(*command, "--data", data)
@@ -239,14 +237,13 @@ def test_data_of_a_newer_version_are_refused_by_every_command(tmp_path: Path) ->
         connection.execute("PRAGMA user_version = 99")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     before = (data / "motet.db").read_bytes()
-    file = tmp_path / "typed.yjs"
     for command in (
         ["rooms"],
         ["export", "a"],
         ["verify"],
         ["backup", tmp_path / "copy"],
         ["compact"],
-        ["import", "b", file],
+        ["import", "b", write_update(tmp_path / "typed.yjs", "2")],
         ["restore", data],
     ):
         target = tmp_path / "new" if command[0] == "restore" else data
