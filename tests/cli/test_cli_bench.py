@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from cli_harness import motet
 
 from motet.cli.bench import Dialect, Report, run
 from motet.errors import Unavailable
@@ -30,3 +31,18 @@ def test_percentiles_of_nothing_are_no_number() -> None:
     """So that a server that delivers nothing does not look fast."""
     nothing = Report(seconds=1.0, edits=0, latencies=[], unfinished=3, generator=0.1)
     assert nothing.percentile(0.99) != nothing.percentile(0.99)
+
+
+def test_the_command_tells_rate_latencies_and_its_own_load(shared_server: MotetServer) -> None:
+    """And a server that is not there is one line."""
+    load = ["--rooms", 1, "--rate", 20, "--seconds", 0.5]
+    outcome = motet("bench", f"{shared_server.ws_url}/ws", *load)
+    assert outcome.code == 0
+    first, second, third = outcome.out.splitlines()
+    assert "edits/s of 40 asked for, in 1 rooms of 2" in first
+    assert all(word in second for word in ("p50 ", "p95 ", "p99 ", "max "))
+    assert "of a core" in third
+    nowhere = motet("bench", f"ws://127.0.0.1:{free_port()}/ws", *load)
+    assert (nowhere.code, nowhere.out) == (1, "")
+    assert nowhere.err.startswith("motet: cannot connect to ws://127.0.0.1:")
+    assert motet("bench", shared_server.ws_url, "--members", 1).code == 2

@@ -65,6 +65,13 @@ def test_it_tells_the_free_space_of_a_directory_that_is_not_made_yet(elsewhere: 
     assert "not made yet" not in motet("doctor", "--data", "a").out
 
 
+def test_a_variable_that_looks_like_a_setting_and_is_none_is_told() -> None:
+    """A mistake in its name would go unnoticed: an environment has others' variables too, so it is no error."""
+    out = motet("doctor", env={"MOTET_MAX_ROOM_BYTE": "1", "MOTET_PORT": "5", "MOTET_SERVICE_HOST": "10.0.0.1"}).out
+    assert "no settings: MOTET_MAX_ROOM_BYTE, MOTET_SERVICE_HOST\n" in out
+    assert "no settings" not in motet("doctor", env={"MOTET_PORT": "5"}).out
+
+
 def test_settings_that_cannot_be_read_are_an_error_that_names_them() -> None:
     """It is the command one runs to find that out."""
     outcome = motet("doctor", env={"MOTET_MAX_CONNECTIONS": "many"})
