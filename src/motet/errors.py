@@ -1,4 +1,4 @@
-"""The error tree. Each class has a wire code (a WebSocket close code), a scope (how far it spreads) and the client's next move.
+"""The error tree. Each class has a wire code (a WebSocket close code), a scope (how far it spreads) and a next move.
 
 Codes 4400-4499 are permanent (y-websocket 3.1 stops reconnecting on them); 45xx, 1012 and 1013 are transient.
 """
@@ -51,7 +51,7 @@ class MalformedUpdate(MotetError):
 
 
 class IdConflict(MalformedUpdate):
-    """Ids that are known arrived with other content: two replicas share a client id. The wire's reason is `id_conflict`."""
+    """Ids that are known arrived with other content: two replicas share a client id (`id_conflict` on the wire)."""
 
     next_move = NextMove.STOP
 

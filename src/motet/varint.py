@@ -1,4 +1,4 @@
-"""lib0's unsigned variable-length integers (7 bits a byte, least significant first), as y-protocols and Yjs use them."""
+"""lib0's unsigned variable-length integers (7 bits a byte, least significant first), as Yjs and y-protocols write."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def write(n: int) -> bytes:
 
 
 def read(b: bytes | bytearray | memoryview, at: int) -> tuple[int, int]:
-    """The number at an offset, and the offset after it. Raises IndexError past the end, ValueError for a number no peer can mean."""
+    """The number at an offset, and the offset after it. Raises IndexError past the end, ValueError over `MAX_SAFE`."""
     n = b[at]
     at += 1
     if n < 128:
