@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from conftest import StartMotet
-from support.node import HOCUSPOCUS, KINDS, Y_WEBSOCKET, NodeClient, NodeClients
-from support.people import join
+from support.node import HOCUSPOCUS, KINDS, Y_WEBSOCKET, NodeClient, NodeClients, Report
+from support.people import converged, join
+from support.waiting import eventually
 
 pytestmark = pytest.mark.node
 
@@ -25,6 +26,20 @@ LIMITS = {
 INVALID = {"a control character": "bad\x01name", "too long": "x" * 257}
 
 
+async def overfill(client: NodeClient) -> Report:
+    """Writes until it is refused: 160 kB, then a little more, since the update that goes over the limit is still taken."""
+    await client.edit_often([("append", "0123456789" * 4000)] * 4)
+
+    async def is_refused() -> Report:
+        report = await client.report()
+        if not (report.closes or report.denied):
+            await client.edit(append="more")
+        assert report.closes or report.denied
+        return report
+
+    return await eventually(is_refused, "it is refused")
+
+
 async def refused_clients(node: NodeClients, ws_url: str) -> dict[str, NodeClient]:
     """Every kind of client, refused for every reason that open mode has, each in a room of its own."""
     clients: dict[str, NodeClient] = {}
@@ -35,7 +50,7 @@ async def refused_clients(node: NodeClients, ws_url: str) -> dict[str, NodeClien
         await join(node, kind, ws_url, f"full/{kind}")
         clients[f"{kind}: room full"] = await node.create(kind, ws_url, f"full/{kind}")
         clients[f"{kind}: big room"] = big = await node.create(kind, ws_url, f"big/{kind}")
-        await big.edit_often([("append", "0123456789" * 4000)] * 4)  # 160 kB: its sync step 2, or its last update
+        await overfill(big)
         clients[f"{kind}: big update"] = big = await node.create(kind, ws_url, f"big-update/{kind}")
         await big.synced()
         await big.edit(append="0123456789" * 6000)  # 60 kB in one update
@@ -84,8 +99,7 @@ async def test_y_websocket_is_told_why(start_motet: StartMotet, node_clients: No
     server = start_motet(LIMITS)
     for kind in Y_WEBSOCKET:
         client = await node_clients.create(kind, server.ws_url, f"told/{kind}")
-        await client.edit_often([("append", "0123456789" * 4000)] * 4)
-        code, reason = (await client.wait_until(lambda r: r.closes != (), "refused")).closes[0]
+        code, reason = (await overfill(client)).closes[0]
         assert code == 4413 and "max_room_bytes" in reason
     warnings = await node_clients.warnings()
     for kind in Y_WEBSOCKET:
@@ -107,3 +121,32 @@ async def test_a_denied_document_leaves_its_siblings_on_the_socket(
             await client.edit(append="still here")
             await client.saved()
         assert len((await one.report()).attempts) == 1
+
+
+async def test_those_who_come_back_to_a_room_over_its_limit_can_read_it(
+    start_motet: StartMotet, node_clients: NodeClients
+) -> None:
+    """[R8] Every answer to a sync step 1 repeats all deletes that its client knows: that alone adds nothing."""
+    server = start_motet({"MOTET_MAX_ROOM_BYTES": "100000"})
+    people = [await node_clients.create(kind, server.ws_url, "over") for kind in KINDS]
+    await asyncio.gather(*(person.synced() for person in people))
+    await people[0].edit(append="to be deleted")
+    await converged(people)
+    await people[0].edit(delete=[0, len("to be deleted")])
+    await converged(people)
+    author = await node_clients.create("hocuspocus-provider-4", server.ws_url, "over")
+    await author.saved()
+    await author.edit(append="0123456789" * 9_000)
+    await author.edit(append="0123456789" * 2_000)
+    await author.saved()
+    whole = await converged(people)
+    await author.destroy()
+    for person in people:
+        await person.cut()
+    for person in people:
+        await person.wait_until(lambda r: len(r.attempts) == 2 and r.synced, "comes back")
+    await asyncio.sleep(1)  # in which a refusal would arrive
+    for person in people:
+        report = await person.report()
+        assert (len(report.attempts), report.connected, report.denied) == (2, True, ()), report
+    assert await converged(people) == whole

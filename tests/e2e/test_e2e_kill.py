@@ -62,7 +62,7 @@ async def kill_loop(server: MotetServer, loops: int, seed: int) -> None:
 
 @pytest.mark.parametrize("env", [{}, SNAPSHOTS_ALL_THE_TIME], ids=["log", "snapshots"])
 async def test_every_acknowledged_edit_survives_kill_9(start_motet: StartMotet, env: dict[str, str]) -> None:
-    """[R1] [P1] An ack is a promise, whatever the process was doing: appending, or writing snapshots and dropping rows."""
+    """[R1] [P1] An ack is a promise, whatever the process was doing: appending, or writing snapshots."""
     await kill_loop(start_motet(env), 3, random.randrange(1 << 32))
 
 

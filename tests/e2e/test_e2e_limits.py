@@ -89,13 +89,18 @@ async def test_a_sync_step_2_over_the_rooms_limit_is_refused_by_name(
 
 @DIALECTS
 async def test_a_room_that_has_grown_to_its_limit_refuses_more(server: MotetServer, room: str, dialect: str) -> None:
-    """[R8] What is in it stays and can be read."""
+    """[R8] The update that goes over it is the last; what is in the room stays and can be read."""
     client = await (await join(dialect, server.ws_url, room)).synced()
+    reader = await (await RawClient.yjs(server.ws_url, room)).synced()
     typist = Typist(client=9)
-    for _ in range(25):
+    while not client.denials:
         await client.update(typist.type("x" * 10 * KB))
+        await eventually(lambda: len(reader.text()) == typist.clock or client.denials, "it is taken, or refused")
     await is_refused(client, "max_room_bytes", 4413)
-    assert 180 * KB <= len(await content(server, room)) <= 200 * KB
+    assert 190 * KB < len(reader.text()) <= 210 * KB
+    assert reader.closed is None
+    await client.close()
+    assert await content(server, room) == reader.text()
 
 
 @DIALECTS
