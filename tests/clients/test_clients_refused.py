@@ -27,7 +27,7 @@ INVALID = {"a control character": "bad\x01name", "too long": "x" * 257}
 
 
 async def overfill(client: NodeClient) -> Report:
-    """Writes until it is refused: 160 kB, then a little more, since the update that goes over the limit is still taken."""
+    """Writes until it is refused: 160 kB, and more, since the update that goes over the limit is still taken."""
     await client.edit_often([("append", "0123456789" * 4000)] * 4)
 
     async def is_refused() -> Report:

@@ -113,6 +113,20 @@ async def test_bytes_that_are_no_message_end_that_connection_only(
     await are_unharmed(author, reader, typist)
 
 
+@DIALECTS
+async def test_a_client_id_that_is_used_twice_is_a_conflict_and_is_never_acknowledged(
+    shared_server: MotetServer, room: str, open_client: Open
+) -> None:
+    """[R4] Known ids with other content: two replicas share a client id. The reason says so; the first one stays."""
+    author, reader, typist = await bystanders(shared_server, room)
+    twin = await (await open_client(shared_server.ws_url, room)).synced()
+    await twin.update(Typist(client=7).type("other, "))
+    await eventually(lambda: twin.denials, "it is told why")
+    assert "id_conflict" in twin.denials[0]
+    assert twin.saved == 0
+    await are_unharmed(author, reader, typist)
+
+
 async def brings_the_cause(server: MotetServer, room: str, open_client: Open, reader: RawClient, number: int) -> None:
     """An update of which the one before was lost; when asked, its author has everything."""
     client = await (await open_client(server.ws_url, room)).synced()

@@ -43,14 +43,14 @@ function countingSocket (journal) {
 }
 
 class Client {
-  constructor ({ room }) {
-    this.room = room
-    this.doc = new Y.Doc()
+  constructor ({ gc = true }) {
+    this.doc = new Y.Doc({ gc })
     this.journal = { attempts: [], closes: [], refusals: [], errors: [], sockets: new Set() }
     this.statuses = []
     this.text = this.doc.getText('text')
     this.map = this.doc.getMap('map')
     this.array = this.doc.getArray('array')
+    this.undoManager = new Y.UndoManager(this.text)
   }
 
   get awareness () { return this.provider.awareness }
@@ -199,6 +199,7 @@ const OPERATIONS = {
   disconnect (client) { client.disconnect() },
   cut (client) { client.cut() },
   destroy (client) { client.destroy() },
+  undo (client) { client.undoManager.undo() },
   stateless (client, { payload }) { client.provider.sendStateless(payload) },
   report (client) { return client.report() },
   content (client) { return client.content() },

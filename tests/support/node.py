@@ -135,6 +135,10 @@ class NodeClient:
         """The provider's own destroy(): it leaves for good."""
         await self._ask("destroy")
 
+    async def undo(self) -> None:
+        """Undoes what this client did to the text within half a second (Y.UndoManager's captureTimeout)."""
+        await self._ask("undo")
+
     async def send_stateless(self, payload: str) -> None:
         """Hocuspocus's sendStateless()."""
         await self._ask("stateless", payload=payload)
@@ -235,8 +239,8 @@ class NodeClients:
     async def create(self, kind: str, ws_url: str, room: str, **options: Any) -> NodeClient:
         """A client of this kind in this room of the server at `ws_url`; it connects at once.
 
-        Options: `params` (y-websocket's query); for Hocuspocus `token`, `sessionAwareness` and `socketOf` (the name of
-        the client whose socket it shares).
+        Options: `gc` (Y.Doc's, true unless given); `params` (y-websocket's query); for Hocuspocus `token`,
+        `sessionAwareness` and `socketOf` (the name of the client whose socket it shares).
         """
         name = f"{kind}#{next(self._ids)}"
         path = "/ws" if kind in Y_WEBSOCKET else "/hocuspocus"
