@@ -14,7 +14,7 @@ from support.waiting import eventually
 
 pytestmark = pytest.mark.node
 
-COMPACTS_AT_ONCE = {"MOTET_SNAPSHOT_ROWS": "1"}
+COMPACTS_AT_ONCE = {"MOTET_SNAPSHOT_ROWS": "1", "MOTET_DRAIN_SECONDS": "0"}
 LONG = "0123456789" * 20_000
 """200 kB: enough garbage, when it is deleted, for a structural compaction."""
 
