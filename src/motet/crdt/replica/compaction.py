@@ -2,9 +2,9 @@
 
 What is deleted becomes ContentDeleted. Only children of deleted types become GC: every Yjs reader makes GC of what has
 GC for a neighbour, so an offline edit next to GC would be lost, while one inside deleted text is kept. For the same
-reason what names a dead parent, or follows GC, is GC already in every reader, and is written so here.
+reason what lies in a dead parent is GC already in every reader, deleted by name or not, and is written so here.
 
-A segment is rewritten at a time (0.7 ms). Two drivers: `tidy`, for segments that became mostly dead, one an update,
+A segment is rewritten at a time (0.5 ms). Two drivers: `tidy`, for segments that became mostly dead, one an update,
 which makes memory follow live content at a cost proportional to the bytes taken; and `Compaction`, for all of it.
 """
 
@@ -16,15 +16,14 @@ from typing import Final
 
 from motet.crdt.replica.catchup import STEP
 from motet.crdt.replica.cutting import cut_content, cut_head, part
-from motet.crdt.replica.lane import MAP, MAX_RUN, SEGMENT, Lane, Segment
-from motet.crdt.replica.ranges import Ranges
-from motet.crdt.replica.scan import ANY, DELETED, GC, HAS_RIGHT, JSON, NO_PARENT, REF, STRING, TYPE, Struct, scan_block
+from motet.crdt.replica.lane import IN_MAP, MAX_RUN, SEGMENT, SEGMENT_STRUCTS, UNKNOWN, Lane, Segment
+from motet.crdt.replica.scan import ANY, DELETED, GC, JSON, REF, STRING, TYPE, Struct, scan_block
 from motet.crdt.replica.store import Store
 from motet.crdt.replica.values import Bytes
 from motet.varint import write
 
 _SMALL: Final = SEGMENT // 8  # bytes of a segment that is rewritten together with the one after it
-_STRUCTS: Final = 512  # looked at between two yields
+_STRUCTS: Final = 256  # looked at between two yields
 _NO_STRUCT: Final = -1
 
 
@@ -33,14 +32,14 @@ class _Writer:
 
     def __init__(self, lane: Lane, clock: int) -> None:
         self._lane = lane
-        self._segment = Segment(clock, b"", 0)
+        self._segments: list[Segment] = []
         self._out = bytearray()
-        self._clock = clock  # where the last struct begins, and …
-        self._end = clock  # … the next one
+        self._first = self._clock = self._end = clock  # of the segment and of its last struct, and after that
+        self._count = 0
         self._ref = _NO_STRUCT
         self._head = b""
         self._right = (-1, -1)
-        self._body = bytearray()  # of text and values; the whole struct for what is never joined
+        self._body = bytearray()  # of text and values
 
     def gc(self, z: int) -> None:
         """The ids up to z, as GC."""
@@ -53,21 +52,24 @@ class _Writer:
         right = (struct[6], struct[7])
         follows = a > struct[0] or struct[9] > 0
         joins = follows and self._ref == ref and self._right == right
+        client = self._lane.client
         if ref == DELETED:
             if not joins:
-                self._begin(ref, cut_head(b, struct, self._lane.client, a, ref), right)
+                self._begin(ref, cut_head(b, struct, client, a, ref), right)
         elif ref in (STRING, ANY, JSON):
             content = cut_content(b, struct, a, z)
             # values of a map are never joined: in a reader only the last of them would be the map's
-            if not joins or len(self._body) + len(content) >= MAX_RUN or self._lane.container(a) == MAP:
-                self._begin(ref, cut_head(b, struct, self._lane.client, a, ref), right)
+            if not joins or len(self._body) + len(content) > MAX_RUN or self._lane.container(a) & IN_MAP:
+                self._begin(ref, cut_head(b, struct, client, a, ref), right)
             self._body += content
         else:
-            self._begin(ref, part(b, struct, self._lane.client, a, z), right)
+            self._begin(ref, part(b, struct, client, a, z), right)
         self._end = z
 
     def _begin(self, ref: int, head: bytes, right: tuple[int, int]) -> None:
         self._flush()
+        if len(self._out) >= SEGMENT or self._count >= SEGMENT_STRUCTS:
+            self._seal()
         self._clock, self._ref, self._head, self._right = self._end, ref, head, right
         self._body = bytearray()
 
@@ -80,76 +82,65 @@ class _Writer:
             out += write(len(self._body)) + self._body
         elif self._ref in (GC, DELETED, ANY, JSON):
             out += write(self._end - self._clock) + self._body
-        self._segment.count += 1
+        self._count += 1
 
-    def finish(self) -> Segment:
-        """What was written, as a segment without an index."""
+    def _seal(self) -> None:
+        self._segments.append(Segment(self._first, bytes(self._out), self._count))
+        self._out = bytearray()
+        self._first, self._count = self._end, 0
+
+    def finish(self) -> list[Segment]:
+        """What was written, as segments without an index."""
         self._flush()
-        self._segment.data = bytes(self._out)
-        return self._segment
+        self._seal()
+        return self._segments
 
 
-class _Doom:
-    """Which structs have no living place: their parent is gone, or a neighbour is GC."""
+class _Graves:
+    """Which containers belong to dead parents; asked once each in a pass."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._gone: dict[int, bool] = {}  # by container, for one pass
+        self._dead: dict[int, bool] = {UNKNOWN: True}  # what lies in no list that we know has GC for a neighbour
 
-    def lookups(self, lane: Lane, b: Bytes, struct: Struct) -> list[tuple[Lane, int]]:
-        """The ids that `of` looks at, for a struct."""
-        _, _, start, _, oc, ok, rc, rk, *_ = struct
-        info = b[start]
-        lanes = self._store.lanes
-        if info & REF == GC:
-            return []
-        ids = [(lanes[oc], ok)] if oc >= 0 else []
-        if info & HAS_RIGHT:
-            ids.append((lanes[rc], rk))
-        return ids
+    def knows(self, container: int) -> bool:
+        """Whether asking is a look-up in a dict; else it may index a segment."""
+        return container in self._dead
 
-    def of(self, lane: Lane, b: Bytes, struct: Struct, fresh: Ranges) -> bool:
-        """Whether the struct is GC in every reader; `fresh` is what this pass has made GC of the lane by now."""
-        info = b[struct[2]]
-        if not info & NO_PARENT:
-            return struct[4] >= 0 and self._is_gone(self._store.lanes[struct[4]], struct[5])
-        container = lane.container(struct[0])
-        if container >> 32:
-            gone = self._gone.get(container)
-            if gone is None:
-                parent = self._store.by_number[(container >> 32) - 1]
-                gone = self._gone[container] = self._is_gone(parent, container & 0xFFFFFFFF)
-            if gone:
-                return True
-        return any(
-            (other is lane and clock in fresh) or other.kind(clock) == GC
-            for other, clock in self.lookups(lane, b, struct)
-        )
+    def has(self, container: int) -> bool:
+        """Whether what lies in the container has a dead parent."""
+        dead = self._dead.get(container)
+        if dead is None:
+            dead = self._dead[container] = self._look(container & ~IN_MAP)
+        return dead
 
-    def _is_gone(self, parent: Lane, clock: int) -> bool:
-        kind = parent.kind(clock)
-        if kind == TYPE:
-            dead = self._store.dead.get(parent.client)
-            return dead is not None and clock in dead
-        return kind in (GC, DELETED)
+    def _look(self, container: int) -> bool:
+        number, clock = container >> 32, container & 0xFFFFFFFF
+        if not number:
+            return False  # a root
+        parent = self._store.by_number[number - 1]
+        if parent.kind(clock) != TYPE:
+            return True
+        dead = self._store.dead.get(parent.client)
+        return dead is not None and clock in dead
 
 
-def rewrite(store: Store, lane: Lane, batch: list[Segment], end: int, doom: _Doom | None) -> Segment:
-    """Neighbouring segments, whose ids end at `end`, as one without what is dead; with `doom`, also its children."""
+def _rewrite(store: Store, lane: Lane, batch: list[Segment], end: int, graves: _Graves | None) -> list[Segment]:
+    """Neighbouring segments, whose ids end at `end`, without what is dead; with graves, also without what lies in them."""
     first = batch[0].clock
     b = b"".join([segment.data for segment in batch])
     structs, _ = scan_block(b, 0, lane.me, lane.client, first, sum(segment.count for segment in batch))
     dead = store.dead.get(lane.client)
     ranges = list(dead.within(first, end)) if dead is not None else []
-    fresh = Ranges()
     writer = _Writer(lane, first)
     row = 0
     for struct in structs:
         clock, length, start, *_ = struct
         at, stop, ref = clock, clock + length, b[start] & REF
-        if ref == GC or (doom is not None and doom.of(lane, b, struct, fresh)):
+        if ref == GC or (graves is not None and graves.has(lane.container(clock))):
             writer.gc(stop)
-            fresh.add(clock, stop)
+            if ref != GC:
+                store.gone(lane.client, clock, stop)
             continue
         while row < len(ranges) and ranges[row][1] <= clock:
             row += 1
@@ -163,23 +154,19 @@ def rewrite(store: Store, lane: Lane, batch: list[Segment], end: int, doom: _Doo
             i += 1
         if at < stop:
             writer.item(b, struct, at, stop, ref)
-    if doom is not None:
-        for a, z in fresh.within(first, end):
-            store.gone(lane.client, a, z)
     return writer.finish()
 
 
-def _batch(lane: Lane, i: int) -> tuple[list[Segment], int, int]:
-    """Segment i with a small one before it; the place of the first, and the clock after the last."""
+def _renew(store: Store, lane: Lane, i: int, graves: _Graves | None) -> int:
+    """Rewrites sealed segment i, with a small one before it; how many structs it looked at."""
     first = i - 1 if i and len(lane.segments[i - 1].data) < _SMALL else i
-    return lane.segments[first : i + 1], first, lane.segment_end(i)
-
-
-def _replace(store: Store, lane: Lane, first: int, batch: list[Segment], segment: Segment) -> None:
+    batch = lane.segments[first : i + 1]
+    segments = _rewrite(store, lane, batch, lane.segment_end(i), graves)
     store.garbage -= sum(old.dead for old in batch)
-    store.size += len(segment.data) - sum(len(old.data) for old in batch)
+    store.size += sum(len(new.data) for new in segments) - sum(len(old.data) for old in batch)
     store.note_at = min(store.note_at, store.size + STEP)
-    lane.replace(first, len(batch), segment)
+    lane.replace(first, len(batch), segments)
+    return sum(segment.count for segment in batch)
 
 
 def tidy(store: Store) -> None:
@@ -187,8 +174,7 @@ def tidy(store: Store) -> None:
     lane, segment = store.rotten.pop()
     i = bisect_right(lane.starts, segment.clock) - 1
     if i < len(lane.segments) - 1 and lane.segments[i] is segment:
-        batch, first, end = _batch(lane, i)
-        _replace(store, lane, first, batch, rewrite(store, lane, batch, end, None))
+        _renew(store, lane, i, None)
 
 
 class Compaction:
@@ -196,45 +182,35 @@ class Compaction:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._doom = _Doom(store)
-        self._looked = 0  # structs looked at since the last yield
+        self._graves = _Graves(store)
 
     def steps(self) -> Generator[None, None, None]:
         """Yields between the steps; between them anything may happen to the store."""
+        looked = 0
         for lane in list(self._store.by_number):
             clock = 0
             while clock < lane.end:
-                clock = yield from self._compact(lane, clock)
-                if self._looked >= _STRUCTS:
-                    self._looked = 0
+                i = bisect_right(lane.starts, clock) - 1
+                end = lane.segment_end(i)
+                if lane.segments[i].count > 1 or lane.segments[i].dead:
+                    yield from self._prepare(lane, clock, end)
+                    i = bisect_right(lane.starts, clock) - 1
+                    end = lane.segment_end(i)
+                    if i == len(lane.segments) - 1:
+                        lane.seal()
+                    looked += _renew(self._store, lane, i, self._graves)
+                clock = end  # a lone struct that lives has nothing to give, and perhaps somebody is typing on
+                if looked >= _STRUCTS:
+                    looked = 0
                     yield
         self._store.rotten.clear()
         self._store.history.thin(self._store)
 
-    def _compact(self, lane: Lane, clock: int) -> Generator[None, None, int]:
-        """Rewrites the segment with the clock; the clock after it."""
-        i = bisect_right(lane.starts, clock) - 1
-        if lane.segments[i].count == 1 and not lane.segments[i].dead:
-            return lane.segment_end(i)  # nothing to gain, and perhaps somebody is typing on
-        yield from self._warm(lane, lane.segments[i], lane.segment_end(i))
-        i = bisect_right(lane.starts, clock) - 1
-        if i == len(lane.segments) - 1:
-            lane.seal()
-        batch, first, end = _batch(lane, i)
-        self._looked += sum(segment.count for segment in batch)
-        _replace(self._store, lane, first, batch, rewrite(self._store, lane, batch, end, self._doom))
-        return end
-
-    def _warm(self, lane: Lane, segment: Segment, end: int) -> Generator[None, None, None]:
-        """Indexes what rewriting the segment will look at, a segment a step."""
-        b = bytes(segment.data)
-        structs, _ = scan_block(b, 0, lane.me, lane.client, segment.clock, segment.count)
-        for struct in structs:
-            for other, clock in self._doom.lookups(lane, b, struct):
-                target = other.segments[bisect_right(other.starts, clock) - 1]
-                if len(target.clocks) != target.count:
-                    self._looked += target.count
-                    target.index(other)
-                    if self._looked >= _STRUCTS:
-                        self._looked = 0
-                        yield
+    def _prepare(self, lane: Lane, clock: int, end: int) -> Generator[None, None, None]:
+        """Asks for the segment's containers, each in a step of its own."""
+        first = bisect_right(lane.container_clocks, clock) - 1
+        last = bisect_right(lane.container_clocks, end - 1)
+        for container in set(lane.containers[first:last]):
+            if not self._graves.knows(container):
+                self._graves.has(container)
+                yield

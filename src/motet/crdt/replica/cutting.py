@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from motet.crdt.replica.scan import ANY, DELETED, GC, HAS_ORIGIN, JSON, REF, SKIP, STRING, Struct
-from motet.crdt.replica.values import Bytes, skip_text, skip_values
+from motet.crdt.replica.values import Bytes, skip_text, skip_values, utf16_length
 from motet.varint import read, write
 
 
@@ -39,6 +39,29 @@ def cut_content(b: Bytes, struct: Struct, a: int, z: int) -> bytes:
             first = at
         at = skip_values(b, at, [2], len(b)) if ref == ANY else skip_text(b, at)
     return bytes(b[first:at])
+
+
+def split(b: Bytes, struct: Struct, client: int, most: int) -> tuple[int, bytes]:
+    """The struct at b, of text or values, as several of about `most` bytes: how many, and they."""
+    clock, _, _, stop, _, _, _, _, content, _ = struct
+    ref = b[struct[2]] & REF
+    _, at = read(b, content)
+    out: list[bytes] = []
+    while at < stop:
+        first, a = at, clock
+        if ref == STRING:
+            at = min(at + most, stop)
+            while at < stop and b[at] & 0xC0 == 0x80:  # not inside a character: that would tear surrogate pairs
+                at -= 1
+            size = at - first
+            clock += utf16_length(b[first:at])
+        else:
+            while at < stop and at < first + most:
+                at = skip_values(b, at, [2], stop) if ref == ANY else skip_text(b, at)
+                clock += 1
+            size = clock - a
+        out += [cut_head(b, struct, client, a, ref), write(size), b[first:at]]
+    return len(out) // 3, b"".join(out)
 
 
 def part(b: Bytes, struct: Struct, client: int, a: int, z: int) -> bytes:

@@ -25,9 +25,9 @@ LANE_BYTES: Final = 900
 
 UNKNOWN: Final = 0
 """A container that is not known: what refers into it becomes GC in every reader."""
-MAP: Final = 1
-"""The container of every map entry, whichever its map and key: only lists have right origins."""
-FIRST_ROOT: Final = 2
+FIRST_ROOT: Final = 1
+IN_MAP: Final = 1 << 62
+"""Marks the container of a map's entries, whichever the key: they have no right origins."""
 
 _NOTHING = bytearray()  # is only read
 _NO_INDEX: array[int] = array("I")  # is only read
@@ -105,7 +105,7 @@ class Lane:
         self.segments: list[Segment] = []
         self.starts: list[int] = []  # of the segments, to bisect in
         self.container_clocks: array[int] = array("I")  # from this clock on the structs lie in …
-        self.containers: array[int] = array("Q")  # … this container: UNKNOWN, MAP, a root, or lane number << 32 | clock
+        self.containers: array[int] = array("Q")  # … this container (see there)
         self._open = _NOTHING  # the last segment's data, if it is open
         self._before = self._between = b""  # of `expected`: all before the clock, and between it and the clock before
         self._end_bytes = b""  # `end`, encoded
@@ -238,7 +238,7 @@ class Lane:
         return segment.data[segment.offsets[i]] & REF
 
     def container(self, clock: int) -> int:
-        """Which list an id lies in; MAP for any map entry."""
+        """What an id lies in: UNKNOWN, a root's number, or its parent's lane number << 32 | clock; with IN_MAP."""
         return self.containers[bisect_right(self.container_clocks, clock) - 1]
 
     def struct(self, segment: Segment, i: int) -> Struct:
@@ -302,10 +302,10 @@ class Lane:
         self._text = -1
         self.expected = _NEVER
 
-    def replace(self, first: int, count: int, segment: Segment) -> None:
-        """Puts a segment in the place of `count` sealed ones."""
-        self.segments[first : first + count] = [segment]
-        self.starts[first : first + count] = [segment.clock]
+    def replace(self, first: int, count: int, segments: list[Segment]) -> None:
+        """Puts segments in the place of `count` sealed ones."""
+        self.segments[first : first + count] = segments
+        self.starts[first : first + count] = [segment.clock for segment in segments]
 
     def bytes_between(self, a: int, z: int) -> int:
         """About how many bytes the ids [a, z), not empty, take."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from motet.crdt.replica.assemble import NOTHING, Cut, assemble, encode_dead
 from motet.crdt.replica.lane import Lane
 from motet.crdt.replica.ranges import Ranges
+from motet.varint import write
 
 
 class News(NamedTuple):
@@ -26,19 +27,30 @@ class News(NamedTuple):
 class Ledger:
     """Collects the news of a tick. Bounded by what the tick takes."""
 
-    __slots__ = ("_deleted", "_from", "_one", "_whole", "ripe")
+    __slots__ = ("_deleted", "_from", "_one", "_typist", "_typist_lane", "_whole", "ripe")
 
     def __init__(self) -> None:
         self.ripe: list[int] = []
+        self._typist = 0
+        self._typist_lane = -1  # the client whose lane that author types on in, with nobody between
         self._one: tuple[int, bytes, list[tuple[int, int]]] | None = None  # the only entry, while that is whole
         self._whole: dict[int, bytes | None] = {}  # by author: its one update, if that was wholly new
         self._from: dict[int, list[tuple[int, int]]] = {}  # by client: from this clock on, by this author
         self._deleted: dict[int, list[tuple[int, list[tuple[int, int]]]]] = {}  # by author: client, ranges
 
+    def typed(self, author: int, client: int, clock: int, update: bytes) -> None:
+        """`enter` for an update that types on: who goes on in the same lane has been entered with its first ones."""
+        if client == self._typist_lane and author == self._typist:
+            return
+        self.enter(author, update, [(client, clock)])
+        if self._one is None and self._whole[author] is None:
+            self._typist, self._typist_lane = author, client
+
     def enter(self, author: int, update: bytes | None, added: list[tuple[int, int]]) -> None:
         """The author brought news: structs of these clients from these clocks on, or deletes.
 
         The update, if it is nothing but that: when it stays the author's only one, it is the news as it came."""
+        self._typist_lane = -1
         if self._one is None and not self._whole and update is not None:
             self._one = (author, update, added)
             return
@@ -77,6 +89,7 @@ class Ledger:
             return News(update, ((author, update),), ripe)
         if not self._whole:
             return News(NOTHING, (), ripe) if ripe else None
+        self._typist_lane = -1
         merged = self._merge(lanes, None)
         if len(self._whole) == 1:
             authors = tuple([(author, merged) for author in self._whole])
@@ -89,6 +102,11 @@ class Ledger:
 
     def _merge(self, lanes: Mapping[int, Lane], only: int | None) -> bytes:
         """One update of all news, or of one author's."""
+        if only is None and len(self._from) == 1 and not self._deleted:  # one lane grew, mostly by typing
+            ((client, marks),) = self._from.items()
+            clock = marks[0][0]
+            structs, data = lanes[client].cut(clock, lanes[client].end)
+            return b"".join((b"\1", write(structs), lanes[client].me, write(clock), data, b"\0"))
         cuts: dict[int, list[Cut]] = {}
         for client, marks in self._from.items():
             lane = lanes[client]

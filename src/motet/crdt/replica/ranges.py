@@ -90,15 +90,17 @@ class Page:
 class Ranges:
     """All deleted ranges of one client."""
 
-    __slots__ = ("_firsts", "count", "pages")
+    __slots__ = ("_encoded", "_firsts", "count", "pages")
 
     def __init__(self) -> None:
         self.pages: list[Page] = []
         self._firsts: list[int] = []  # each page's low, to bisect in
         self.count = 0
+        self._encoded: bytes | None = None
 
     def append(self, page: Page) -> None:
         """Adds a page after all others."""
+        self._encoded = None
         self.pages.append(page)
         self._firsts.append(page.low)
         self.count += page.count
@@ -115,6 +117,7 @@ class Ranges:
             before += self._join(i, z)
         new = page.add(a, z)
         if new:
+            self._encoded = None
             self._firsts[i] = page.low
             self.count += page.count - before
             if page.count > PAGE:
@@ -171,4 +174,6 @@ class Ranges:
 
     def encode(self) -> bytes:
         """As in a delete set: the number of ranges, then `clock length` of each."""
-        return write(self.count) + b"".join([page.encode() for page in self.pages])
+        if self._encoded is None:
+            self._encoded = write(self.count) + b"".join([page.encode() for page in self.pages])
+        return self._encoded

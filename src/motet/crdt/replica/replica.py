@@ -67,7 +67,7 @@ class Replica:
             if size:
                 self._typing = lane
                 self._store.size += size
-                self._ledger.enter(author, update, [(lane.client, clock)])
+                self._ledger.typed(author, lane.client, clock, update)
                 if self._gate.bytes:
                     self._taker.wake([lane.client])
                 return TAKEN

@@ -29,7 +29,7 @@ from motet.varint import read
 
 SLOW: Final = 32 << 10
 """Bytes from which an update is better taken in steps."""
-_STRUCTS: Final = 256  # in a slice
+_STRUCTS: Final = 128  # in a slice
 _VALUE_BYTES: Final = 8 << 10  # of one struct's values walked in a step
 _RANGES: Final = 2048  # deleted ranges in a step
 

@@ -8,23 +8,26 @@ from typing import Final
 from motet.crdt.replica.assemble import Cut, assemble, encode_dead
 from motet.crdt.replica.catchup import STEP, History
 from motet.crdt.replica.conflict import Comparison
-from motet.crdt.replica.cutting import part
-from motet.crdt.replica.lane import FIRST_ROOT, LANE_BYTES, MAP, UNKNOWN, Lane, Mark, Segment
+from motet.crdt.replica.cutting import part, split
+from motet.crdt.replica.lane import FIRST_ROOT, IN_MAP, LANE_BYTES, MAX_RUN, UNKNOWN, Lane, Mark, Segment
 from motet.crdt.replica.ranges import RANGE_BYTES, Ranges
 from motet.crdt.replica.scan import (
+    ANY,
     DELETED,
     GC,
     HAS_ORIGIN,
     HAS_RIGHT,
     HAS_SUB,
+    JSON,
     MAX_CLIENTS,
     REF,
     SKIP,
+    STRING,
     TYPE,
     Struct,
     scan_block,
 )
-from motet.crdt.replica.values import Bytes
+from motet.crdt.replica.values import Bytes, skip_text
 from motet.errors import IdConflict, MalformedUpdate
 from motet.varint import write
 
@@ -38,7 +41,7 @@ def _between(container: int, other: int) -> int:
     """The container of what lies between an id of one and an id of the other."""
     if container == UNKNOWN or other == UNKNOWN:
         return UNKNOWN
-    return _TORN if container != other or container == MAP else container
+    return _TORN if container != other or container & IN_MAP else container
 
 
 class Intake:
@@ -65,7 +68,7 @@ class Store:
     def __init__(self) -> None:
         self.lanes: dict[int, Lane] = {}
         self.by_number: list[Lane] = []
-        self.roots: dict[bytes, int] = {}  # names (as written) that structs have for their parents → container
+        self.roots: dict[bytes, int] = {}  # names that structs have for their parents, with their length → container
         self.dead: dict[int, Ranges] = {}
         self.size = 0  # bytes of structs, of deleted ranges, and what the lanes themselves take
         self.history = History()
@@ -119,9 +122,6 @@ class Store:
             index += 1
         if end > first:
             intake.added.append((client, first))
-            if self.size >= self.note_at:
-                self.history.note(self)
-                self.note_at = self.size + STEP
         return index
 
     def _has_causes(self, intake: Intake, client: int, struct: Struct) -> bool:
@@ -152,12 +152,22 @@ class Store:
             struct = scan_block(b, 0, lane.me, lane.client, struct[0], 1)[0][0]
         if ref in (GC, DELETED):
             intake.gone.append((lane.client, struct[0], struct[0] + struct[1]))
-        lane.push(b, struct, container)
-        self.size += struct[3] - struct[2]
+        if struct[3] - struct[8] > 2 * MAX_RUN and ref in (STRING, ANY, JSON):
+            # pieces, as splitting in Yjs makes them: whoever cuts, compares or rewrites them looks at one at a time
+            count, b = split(b, struct, lane.client, MAX_RUN)
+            pieces, _ = scan_block(b, 0, lane.me, lane.client, struct[0], count)
+        else:
+            pieces = [struct]
+        for struct in pieces:
+            lane.push(b, struct, container)
+            self.size += struct[3] - struct[2]
+            if self.size >= self.note_at:
+                self.history.note(self)
+                self.note_at = self.size + STEP
 
     def _container(self, lane: Lane, b: Bytes, struct: Struct) -> int:
-        """The list that a struct lies in, MAP, UNKNOWN; _NO_TYPE, _TORN if it cannot be anywhere."""
-        _, _, start, _, oc, ok, rc, rk, content, _ = struct
+        """What a struct lies in, as Lane.container; _NO_TYPE or _TORN if that is nowhere."""
+        _, _, start, _, oc, ok, rc, rk, _, _ = struct
         info = b[start]
         lanes = self.lanes
         if info & HAS_ORIGIN:
@@ -172,10 +182,10 @@ class Store:
             kind = parent.kind(ok)
             if kind != TYPE:
                 return UNKNOWN if kind in _TYPES else _NO_TYPE
-            return MAP if info & HAS_SUB else parent.number << 32 | ok
-        if info & HAS_SUB:
-            return MAP
-        return self.roots.setdefault(bytes(b[start + 1 : content]), FIRST_ROOT + len(self.roots))
+            return parent.number << 32 | ok | (IN_MAP if info & HAS_SUB else 0)
+        name = bytes(b[start + 2 : skip_text(b, start + 2)])
+        root = self.roots.setdefault(name, FIRST_ROOT + len(self.roots))
+        return root | (IN_MAP if info & HAS_SUB else 0)
 
     def refuse_torn(self, structs: list[Struct]) -> None:
         """Raises MalformedUpdate if a struct that cannot be integrated yet lies between two lists already."""
@@ -197,6 +207,7 @@ class Store:
         lane = self.lanes[client] = Lane(client, len(self.by_number) + 1, self.rotten)
         self.by_number.append(lane)
         self.size += LANE_BYTES
+        self.note_at += LANE_BYTES
         return lane
 
     def take_back(self, trail: Mapping[int, Mark | None], size: int, roots: int, notes: int) -> None:
