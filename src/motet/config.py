@@ -73,7 +73,7 @@ class Settings(BaseSettings):
         1024 * MIB, gt=0, description="documents in memory; above it rooms without members leave at once"
     )
     max_journal_bytes: int = Field(
-        32 * MIB, gt=0, description="updates waiting for the disk; above it reading from their writers pauses"
+        8 * MIB, gt=0, description="updates waiting for the disk; above it reading from their writers pauses"
     )
 
     accept_seconds: float = Field(10.0, gt=0, description="for a room to open at an upgrade; then HTTP 503")

@@ -10,6 +10,7 @@ import uvloop
 from rich.console import Console
 
 from motet.app import App
+from motet.cli.memory import give_back_large_blocks
 from motet.cli.options import Data, Given, with_settings
 from motet.config import Settings, load
 from motet.observability import configure_logging
@@ -17,6 +18,7 @@ from motet.observability import configure_logging
 
 def run(settings: Settings, on_started: Callable[[str], None]) -> None:
     """Serves until it is told to stop."""
+    give_back_large_blocks()
     app = App(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(app.run(on_started))

@@ -21,7 +21,7 @@ must not keep a member behind for ever."""
 SHARED = 64 * 1024
 """Bytes from which the answer to an empty state vector is kept and shared among those who join together."""
 
-SHARED_SECONDS = 5.0
+SHARED_SECONDS = 0.5
 """Time without a join after which it is let go."""
 
 EMPTY_VECTORS = (b"", b"\0")
