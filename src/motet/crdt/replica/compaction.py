@@ -23,7 +23,8 @@ from motet.crdt.replica.values import Bytes
 from motet.varint import write
 
 _SMALL: Final = SEGMENT // 8  # bytes of a segment that is rewritten together with the one after it
-_STRUCTS: Final = 256  # looked at between two yields
+_STRUCTS: Final = 512  # looked at between two yields
+_FLOOR: Final = 128 << 10  # bytes of garbage that any document may keep: what waits dies whole, and is rewritten once
 _NO_STRUCT: Final = -1
 
 
@@ -126,7 +127,7 @@ class _Graves:
 
 
 def _rewrite(store: Store, lane: Lane, batch: list[Segment], end: int, graves: _Graves | None) -> list[Segment]:
-    """Neighbouring segments, whose ids end at `end`, without what is dead; with graves, also without what lies in them."""
+    """Neighbouring segments, whose ids end at `end`, without what is dead or, with graves, lies in them."""
     first = batch[0].clock
     b = b"".join([segment.data for segment in batch])
     structs, _ = scan_block(b, 0, lane.me, lane.client, first, sum(segment.count for segment in batch))
@@ -158,7 +159,7 @@ def _rewrite(store: Store, lane: Lane, batch: list[Segment], end: int, graves: _
 
 
 def _renew(store: Store, lane: Lane, i: int, graves: _Graves | None) -> int:
-    """Rewrites sealed segment i, with a small one before it; how many structs it looked at."""
+    """Rewrites sealed segment i, with a small one before it; how many structs it read and wrote."""
     first = i - 1 if i and len(lane.segments[i - 1].data) < _SMALL else i
     batch = lane.segments[first : i + 1]
     segments = _rewrite(store, lane, batch, lane.segment_end(i), graves)
@@ -166,12 +167,14 @@ def _renew(store: Store, lane: Lane, i: int, graves: _Graves | None) -> int:
     store.size += sum(len(new.data) for new in segments) - sum(len(old.data) for old in batch)
     store.note_at = min(store.note_at, store.size + STEP)
     lane.replace(first, len(batch), segments)
-    return sum(segment.count for segment in batch)
+    return sum(segment.count for segment in batch) + sum(segment.count for segment in segments)
 
 
 def tidy(store: Store) -> None:
-    """Rewrites one of the segments that became mostly dead."""
-    lane, segment = store.rotten.pop()
+    """Rewrites one of the segments that became mostly dead, if there is garbage enough in all."""
+    if store.garbage < max(_FLOOR, store.size >> 2):
+        return
+    lane, segment = store.rotten.popleft()
     i = bisect_right(lane.starts, segment.clock) - 1
     if i < len(lane.segments) - 1 and lane.segments[i] is segment:
         _renew(store, lane, i, None)

@@ -41,27 +41,44 @@ def cut_content(b: Bytes, struct: Struct, a: int, z: int) -> bytes:
     return bytes(b[first:at])
 
 
-def split(b: Bytes, struct: Struct, client: int, most: int) -> tuple[int, bytes]:
+def split(b: Bytes, struct: Struct, client: int, most: int, walk: list[tuple[int, int]] | None) -> tuple[int, bytes]:
     """The struct at b, of text or values, as several of about `most` bytes: how many, and they."""
-    clock, _, _, stop, _, _, _, _, content, _ = struct
-    ref = b[struct[2]] & REF
+    clock, _, start, _, _, _, _, _, content, _ = struct
+    ref = b[start] & REF
     _, at = read(b, content)
+    ends = walk or (_text_ends(b, at, struct, most) if ref == STRING else _value_ends(b, at, struct, most))
     out: list[bytes] = []
+    done = 0
+    for count, end in ends:
+        size = end - at if ref == STRING else count - done
+        out += [cut_head(b, struct, client, clock + done, ref), write(size), bytes(b[at:end])]
+        done, at = count, end
+    return len(ends), b"".join(out)
+
+
+def _text_ends(b: Bytes, at: int, struct: Struct, most: int) -> list[tuple[int, int]]:
+    """Where text may be split: how many ids end where. Never inside a character, which would tear surrogate pairs."""
+    ends, count, stop = [], 0, struct[3]
     while at < stop:
-        first, a = at, clock
-        if ref == STRING:
-            at = min(at + most, stop)
-            while at < stop and b[at] & 0xC0 == 0x80:  # not inside a character: that would tear surrogate pairs
-                at -= 1
-            size = at - first
-            clock += utf16_length(b[first:at])
-        else:
-            while at < stop and at < first + most:
-                at = skip_values(b, at, [2], stop) if ref == ANY else skip_text(b, at)
-                clock += 1
-            size = clock - a
-        out += [cut_head(b, struct, client, a, ref), write(size), b[first:at]]
-    return len(out) // 3, b"".join(out)
+        end = min(at + most, stop)
+        while end < stop and b[end] & 0xC0 == 0x80:
+            end -= 1
+        count += utf16_length(b[at:end])
+        ends.append((count, end))
+        at = end
+    return ends
+
+
+def _value_ends(b: Bytes, at: int, struct: Struct, most: int) -> list[tuple[int, int]]:
+    """The same for values."""
+    ref = b[struct[2]] & REF
+    ends, first = [], at
+    for count in range(1, struct[1] + 1):
+        at = skip_values(b, at, [2], len(b)) if ref == ANY else skip_text(b, at)
+        if at - first >= most or count == struct[1]:
+            ends.append((count, at))
+            first = at
+    return ends
 
 
 def part(b: Bytes, struct: Struct, client: int, a: int, z: int) -> bytes:

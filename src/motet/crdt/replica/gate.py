@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from typing import Final
 
 from motet.crdt.replica.ranges import RANGE_BYTES, Ranges
-from motet.crdt.replica.scan import Struct, scan_block
+from motet.crdt.replica.scan import Struct, Walks, scan_block
 from motet.varint import write
 
 MAX_WAITING: Final = 4 << 20
@@ -36,7 +36,7 @@ class Piece:
     """The rest of a block: `structs[index:]`, then `left` more from `at` on. None of either: a mere wait."""
 
     __slots__ = (
-        "at", "author", "client", "clock", "data", "ends", "index", "left", "stop", "structs", "ticket", "weight",
+        "at", "author", "client", "clock", "data", "index", "left", "stop", "structs", "ticket", "walks", "weight",
     )  # fmt: skip
 
     def __init__(self, client: int, author: int, data: bytes, structs: list[Struct]) -> None:
@@ -47,7 +47,7 @@ class Piece:
         self.index = 0
         self.at = self.clock = self.left = 0
         self.stop = structs[-1][3] if structs else 0  # where the block ends
-        self.ends: dict[int, int] = {}  # of big values, as in scan_block
+        self.walks: Walks = {}
         self.ticket: Ticket | None = None
         self.weight = PIECE_BYTES
 
@@ -55,7 +55,7 @@ class Piece:
         """Scans up to `most` more structs. The bytes were validated when the piece was made."""
         count = min(self.left, most)
         self.structs, self.at = scan_block(
-            self.data, self.at, write(self.client), self.client, self.clock, count, self.ends
+            self.data, self.at, write(self.client), self.client, self.clock, count, self.walks
         )
         last = self.structs[-1]
         self.clock = last[0] + last[1]
@@ -67,7 +67,7 @@ class Piece:
         self.rewind()
         self.data = self.data[self.at : self.stop]
         self.at, self.stop = 0, len(self.data)
-        self.ends = {}
+        self.walks = {}
         self.weight = PIECE_BYTES + len(self.data)
 
     def rewind(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from collections import deque
 from typing import Final
 
 from motet.crdt.replica.cutting import part
@@ -95,7 +96,7 @@ class Lane:
         "starts",
     )
 
-    def __init__(self, client: int, number: int, rotten: list[tuple[Lane, Segment]]) -> None:
+    def __init__(self, client: int, number: int, rotten: deque[tuple[Lane, Segment]]) -> None:
         self._rotten = rotten  # shared by all lanes: sealed segments that became mostly dead
         self.client = client
         self.me = write(client)

@@ -61,8 +61,24 @@ class Page:
     def add(self, a: int, z: int) -> list[tuple[int, int]]:
         """Adds [a, z); returns the parts of it that are new."""
         lows, highs = (self._lows, self._highs) if self._loaded else self.load()
-        first = last = bisect_left(highs, a)
-        at = a
+        first = bisect_left(highs, a)
+        if first == len(lows) or z < lows[first]:  # touches none
+            lows.insert(first, a)
+            highs.insert(first, z)
+            new = [(a, z)]
+        elif lows[first] <= a and z <= highs[first]:
+            return []
+        else:
+            new = self._join(lows, highs, first, a, z)
+        self._encoded = None
+        self.low = lows[0]
+        self.count = len(lows)
+        return new
+
+    @staticmethod
+    def _join(lows: array[int], highs: array[int], first: int, a: int, z: int) -> list[tuple[int, int]]:
+        """Adds [a, z), which touches range `first` and perhaps more."""
+        last, at = first, a
         new: list[tuple[int, int]] = []
         while last < len(lows) and lows[last] <= z:
             if lows[last] > at:
@@ -71,19 +87,9 @@ class Page:
             last += 1
         if at < z:
             new.append((at, z))
-        if not new:
-            return new
-        if last == first + 1:  # touches one range: stretch it
-            if a < lows[first]:
-                lows[first] = a
-            highs[first] = max(at, z)
-        else:
-            low = min(a, lows[first]) if last > first else a
-            lows[first:last] = array("I", (low,))
-            highs[first:last] = array("I", (max(at, z),))
-        self._encoded = None
-        self.low = lows[0]
-        self.count = len(lows)
+        lows[first] = min(a, lows[first])
+        highs[first] = max(at, z)
+        del lows[first + 1 : last], highs[first + 1 : last]
         return new
 
 

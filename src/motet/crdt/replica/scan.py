@@ -79,17 +79,18 @@ def _skip_rare(b: Bytes, at: int, ref: int) -> int:
 
 
 _FEW: Final = 8  # deleted ranges that are read without looking whether they are known
-Ends = dict[int, int]
-_NO_ENDS: Ends = {}
+Walks = dict[int, list[tuple[int, int]]]
+"""Big contents that were walked already, by offset: how many of the values end where, now and then, and the last."""
+_NO_WALKS: Walks = {}
 
 
 def scan_block(  # noqa: C901 (the one loop that every byte of every update passes: a call per field costs a third more)
-    b: Bytes, at: int, me: bytes, client: int, clock: int, count: int, ends: Ends = _NO_ENDS, budget: int = 1 << 62
+    b: Bytes, at: int, me: bytes, client: int, clock: int, count: int, walks: Walks = _NO_WALKS, budget: int = 1 << 62
 ) -> tuple[list[Struct], int]:
     """`count` structs of one client (whose id is encoded in `me`) from an offset on, and the offset after them.
 
     Raises IndexError or ValueError for anything that is no struct; BigValue for values of more than `budget` bytes
-    whose end is not in `ends` (offset of a content → offset after it)."""
+    that are not in `walks`."""
     structs: list[Struct] = []
     for _ in range(count):
         start = at
@@ -146,8 +147,8 @@ def scan_block(  # noqa: C901 (the one loop that every byte of every update pass
                 at += 1
                 if length > 127:
                     length, at = read(b, content)
-                if ends and content in ends:
-                    at = ends[content]
+                if walks and content in walks:
+                    at = walks[content][-1][1]
                 else:
                     stack = [length << 1]
                     at = skip_values(b, at, stack, at + budget)

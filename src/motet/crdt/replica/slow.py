@@ -31,7 +31,7 @@ SLOW: Final = 32 << 10
 """Bytes from which an update is better taken in steps."""
 _STRUCTS: Final = 128  # in a slice
 _VALUE_BYTES: Final = 8 << 10  # of one struct's values walked in a step
-_RANGES: Final = 2048  # deleted ranges in a step
+_RANGES: Final = 512  # deleted ranges in a step
 
 Steps = Generator[None, None, None]
 
@@ -44,7 +44,7 @@ class SlowTake:
         self._update = update
         self._author = author
         self._pieces: list[Piece] = []
-        self._deletions: list[Deletion] = []
+        self._deletions: list[tuple[int, int, int]] = []  # client, how many ranges, where
         self._comparison = Comparison()
 
     def steps(self) -> Generator[None, None, int]:
@@ -60,7 +60,7 @@ class SlowTake:
                 raise MalformedUpdate(f"more than {MAX_CLIENTS} clients")
             for _ in range(blocks):
                 at = yield from self._validate_block(at)
-            at = yield from self._read_deletions(at)
+            at = yield from self._validate_deletions(at)
         except (IndexError, ValueError, RecursionError) as error:
             raise MalformedUpdate(f"not an update: {error}") from None
         if len({piece.client for piece in self._pieces}) < len(self._pieces):
@@ -76,13 +76,9 @@ class SlowTake:
         while count:
             slice_ = min(count, _STRUCTS)
             try:
-                structs, at = scan_block(b, at, me, client, clock, slice_, piece.ends, _VALUE_BYTES)
+                structs, at = scan_block(b, at, me, client, clock, slice_, piece.walks, _VALUE_BYTES)
             except BigValue as big:
-                end = big.at
-                while big.stack:
-                    yield
-                    end = skip_values(b, end, big.stack, end + _VALUE_BYTES)
-                piece.ends[big.content] = end
+                piece.walks[big.content] = yield from self._walk(big)
                 continue
             self._compare(client, structs)
             count -= slice_
@@ -91,6 +87,17 @@ class SlowTake:
         piece.stop = at
         self._pieces.append(piece)
         return at
+
+    def _walk(self, big: BigValue) -> Generator[None, None, list[tuple[int, int]]]:
+        """Walks a big content in steps, noting where it may be split."""
+        count, _ = read(self._update, big.content)
+        at, walk = big.at, []
+        while big.stack:
+            if len(big.stack) == 1 and big.stack[0] > 1:  # between two of its values, not inside one
+                walk.append((count - (big.stack[0] >> 1), at))
+            yield
+            at = skip_values(self._update, at, big.stack, at + _VALUE_BYTES)
+        return [*walk, (count, at)]
 
     def _compare(self, client: int, structs: list[Struct]) -> None:
         lane = self._taker.store.lanes.get(client)
@@ -102,22 +109,38 @@ class SlowTake:
             if not self._comparison.same(lane, self._update, struct, lane.end):
                 raise IdConflict(f"client id {client} is used by two replicas")
 
-    def _read_deletions(self, at: int) -> Generator[None, None, int]:
-        b = self._update
-        clients, at = read(b, at)
+    def _validate_deletions(self, at: int) -> Generator[None, None, int]:
+        """Only finds where each client's ranges are: a million of them would fill 100 MB."""
+        clients, at = read(self._update, at)
         for _ in range(clients):
-            client, at = read(b, at)
-            count, at = read(b, at)
+            client, at = read(self._update, at)
+            count, at = read(self._update, at)
+            self._deletions.append((client, count, at))
             while count:
-                slice_ = min(count, _RANGES)
-                known = self._taker.store.dead.get(client)
-                if known is None:
-                    at = scan_ranges(b, at, client, slice_, self._deletions)
-                else:
-                    at = scan_known_ranges(b, at, client, slice_, known, self._deletions)
-                count -= slice_
+                ranges = min(count, _RANGES)
+                at = scan_ranges(self._update, at, client, ranges, [])
+                count -= ranges
                 yield
         return at
+
+    def _delete(self) -> Generator[None, None, list[Deletion]]:
+        """Deletes what is there; the rest is the answer."""
+        late: list[Deletion] = []
+        for client, count, at in self._deletions:
+            while count:
+                ranges = min(count, _RANGES)
+                deletions: list[Deletion] = []
+                known = self._taker.store.dead.get(client)
+                if known is None:
+                    at = scan_ranges(self._update, at, client, ranges, deletions)
+                else:
+                    at = scan_known_ranges(self._update, at, client, ranges, known, deletions)
+                count -= ranges
+                intake = Intake(strict=False)
+                late += self._taker.delete(intake, self._author, deletions)
+                self._enter(intake)
+                yield
+        return late
 
     def integrate(self) -> Generator[None, None, int]:
         """Takes in what was validated, in causal order; what is left goes to the gate.
@@ -134,12 +157,7 @@ class SlowTake:
                 waits.wait(piece, *lack)
             if waits and store.end(piece.client) > before:
                 todo += waits.due(piece.client, store.end(piece.client))
-        late: list[Deletion] = []
-        for i in range(0, len(self._deletions), _RANGES):
-            intake = Intake(strict=False)
-            late += self._taker.delete(intake, self._author, self._deletions[i : i + _RANGES])
-            self._enter(intake)
-            yield
+        late = yield from self._delete()
         intake = Intake(strict=False)
         intake.added = [(client, 0) for _, client, _ in waits.rest()]  # others may have brought it between the steps
         return self._taker.finish(intake, self._update, self._author, waits, late)
@@ -150,6 +168,7 @@ class SlowTake:
             if piece.index == len(piece.structs):
                 piece.refill(_STRUCTS)
             intake = Intake(strict=False)
+            intake.walks = piece.walks
             piece.index = self._taker.store.advance(intake, piece.client, piece.structs, piece.index, piece.data)
             if intake.added:
                 self._taker.delete(intake, self._author, ())

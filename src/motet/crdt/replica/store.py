@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
@@ -25,6 +26,7 @@ from motet.crdt.replica.scan import (
     STRING,
     TYPE,
     Struct,
+    Walks,
     scan_block,
 )
 from motet.crdt.replica.values import Bytes, skip_text
@@ -47,7 +49,7 @@ def _between(container: int, other: int) -> int:
 class Intake:
     """What integrating one update has done so far."""
 
-    __slots__ = ("added", "comparison", "gone", "lack", "news", "strict", "trail", "whole")
+    __slots__ = ("added", "comparison", "gone", "lack", "news", "strict", "trail", "walks", "whole")
 
     def __init__(self, *, strict: bool) -> None:
         self.strict = strict  # refuse what contradicts itself (else, where nobody is left to refuse, it becomes GC)
@@ -58,6 +60,7 @@ class Intake:
         self.gone: list[tuple[int, int, int]] = []  # deleted by being a GC or Deleted struct
         self.trail: dict[int, Mark | None] | None = None  # lanes as they were; None for a lane that was not there
         self.comparison: Comparison | None = None
+        self.walks: Walks = {}  # of the bytes that `advance` is given
 
 
 class Store:
@@ -74,7 +77,7 @@ class Store:
         self.history = History()
         self.note_at = STEP  # the size at which it notes the next state vector
         self.garbage = 0  # about how many of them are content that is deleted
-        self.rotten: list[tuple[Lane, Segment]] = []  # segments that are mostly that
+        self.rotten: deque[tuple[Lane, Segment]] = deque()  # segments that are mostly that, each once
 
     # -- integrating
 
@@ -117,7 +120,7 @@ class Store:
                 break
             if lane is None:
                 lane = self.new_lane(client)
-            self._push(intake, lane, b, struct)
+            self._push(intake, lane, b, struct, intake.walks.get(struct[8]) if b is data else None)
             end = lane.end
             index += 1
         if end > first:
@@ -139,7 +142,7 @@ class Store:
                 return False
         return True
 
-    def _push(self, intake: Intake, lane: Lane, b: Bytes, struct: Struct) -> None:
+    def _push(self, intake: Intake, lane: Lane, b: Bytes, struct: Struct, walk: list[tuple[int, int]] | None) -> None:
         ref = b[struct[2]] & REF
         container = UNKNOWN if ref == GC else self._container(lane, b, struct)
         if container < 0:
@@ -152,9 +155,9 @@ class Store:
             struct = scan_block(b, 0, lane.me, lane.client, struct[0], 1)[0][0]
         if ref in (GC, DELETED):
             intake.gone.append((lane.client, struct[0], struct[0] + struct[1]))
-        if struct[3] - struct[8] > 2 * MAX_RUN and ref in (STRING, ANY, JSON):
+        if struct[3] - struct[8] > 2 * MAX_RUN and struct[1] > 1 and ref in (STRING, ANY, JSON):
             # pieces, as splitting in Yjs makes them: whoever cuts, compares or rewrites them looks at one at a time
-            count, b = split(b, struct, lane.client, MAX_RUN)
+            count, b = split(b, struct, lane.client, MAX_RUN, walk)
             pieces, _ = scan_block(b, 0, lane.me, lane.client, struct[0], count)
         else:
             pieces = [struct]
@@ -227,27 +230,22 @@ class Store:
         lane = self.lanes.get(client)
         return 0 if lane is None else lane.end
 
-    def delete(self, client: int, a: int, z: int) -> list[tuple[int, int]]:
+    def delete(self, lane: Lane, a: int, z: int) -> list[tuple[int, int]]:
         """Deletes the ids [a, z), which are there; returns the parts that were not deleted before."""
+        new = self.gone(lane.client, a, z)
+        for low, high in new:
+            self.garbage += lane.bury(low, high)
+        return new
+
+    def gone(self, client: int, a: int, z: int) -> list[tuple[int, int]]:
+        """Enters ids [a, z) as deleted, whose content is not here; returns the parts that were not deleted before."""
         ranges = self.dead.get(client)
         if ranges is None:
             ranges = self.dead[client] = Ranges()
         before = ranges.count
         new = ranges.add(a, z)
         self.size += RANGE_BYTES * (ranges.count - before)
-        lane = self.lanes[client]
-        for low, high in new:
-            self.garbage += lane.bury(low, high)
         return new
-
-    def gone(self, client: int, a: int, z: int) -> None:
-        """The ids [a, z) are GC or Deleted structs."""
-        ranges = self.dead.get(client)
-        if ranges is None:
-            ranges = self.dead[client] = Ranges()
-        before = ranges.count
-        ranges.add(a, z)
-        self.size += RANGE_BYTES * (ranges.count - before)
 
     # -- giving
 

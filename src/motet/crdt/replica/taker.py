@@ -59,7 +59,7 @@ class Taker:
         if self.gate.bytes and intake.added:
             self.wake([client for client, _ in intake.added])
         if self.store.rotten:
-            tidy(self.store)
+            tidy(self.store)  # at most one segment
         if ticket is None:
             return TAKEN
         if not kept:
@@ -102,11 +102,12 @@ class Taker:
             store.gone(client, a, z)
         late: list[Deletion] = []
         for client, a, z in deletions:
-            end = store.end(client)
+            lane = store.lanes.get(client)
+            end = 0 if lane is None else lane.end
             if z > end:
                 late.append((client, max(a, end), z))
-            z = min(z, end)
-            new = store.delete(client, a, z) if a < z else []
+                z = end
+            new = store.delete(lane, a, z) if lane is not None and a < z else []
             if new:
                 intake.news = True
                 self.ledger.deleted(author, client, new)
@@ -144,7 +145,7 @@ class Taker:
                 if store.end(piece.client) > before:
                     clients.append(piece.client)
             for a, z, author in gate.due_deletions(client, end):
-                new = store.delete(client, a, z)
+                new = store.delete(store.lanes[client], a, z)
                 if new:
                     self.ledger.deleted(author, client, new)
                     self.ledger.enter(author, None, [])
