@@ -166,17 +166,17 @@ class _Hocuspocus:
         return (Auth(document, token, version),)
 
     def update(self, document: str, data: bytes) -> bytes:
-        return _prefix(document) + _BODY_UPDATE + varint.write_bytes(data)
+        return _prefix(document) + _BODY_UPDATE + varint.write(len(data)) + data
 
     def sync_step1(self, document: str, state_vector: bytes) -> bytes:
         return _prefix(document) + _BODY_STEP1 + varint.write_bytes(state_vector)
 
     def sync_step2(self, document: str, data: bytes) -> bytes:
         # As Sync, never as SyncReply (type 4): no provider knows that type, and 2.15 throws on it.
-        return _prefix(document) + _BODY_STEP2 + varint.write_bytes(data)
+        return _prefix(document) + _BODY_STEP2 + varint.write(len(data)) + data
 
     def awareness(self, document: str, data: bytes) -> bytes:
-        return _prefix(document) + bytes((_AWARENESS,)) + varint.write_bytes(data)
+        return _prefix(document) + bytes((_AWARENESS,)) + varint.write(len(data)) + data
 
     def query_awareness(self, document: str) -> bytes:
         return _prefix(document) + bytes((_QUERY_AWARENESS,))

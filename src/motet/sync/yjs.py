@@ -63,16 +63,16 @@ class _Yjs:
         return ()
 
     def update(self, document: str, data: bytes) -> bytes:
-        return _PREFIX_UPDATE + varint.write_bytes(data)
+        return _PREFIX_UPDATE + varint.write(len(data)) + data
 
     def sync_step1(self, document: str, state_vector: bytes) -> bytes:
         return _PREFIX_STEP1 + varint.write_bytes(state_vector)
 
     def sync_step2(self, document: str, data: bytes) -> bytes:
-        return _PREFIX_STEP2 + varint.write_bytes(data)
+        return _PREFIX_STEP2 + varint.write(len(data)) + data
 
     def awareness(self, document: str, data: bytes) -> bytes:
-        return _PREFIX_AWARENESS + varint.write_bytes(data)
+        return _PREFIX_AWARENESS + varint.write(len(data)) + data
 
     def query_awareness(self, document: str) -> None:
         """y-websocket sends whatever changes in its awareness, whoever changed it: it need not be asked."""
