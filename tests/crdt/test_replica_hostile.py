@@ -136,9 +136,10 @@ def test_a_list_item_between_two_lists_is_refused() -> None:
     ):
         r = replica(lists)
         before = state(r)
-        with pytest.raises(MalformedUpdate):
-            r.take(one(8, 0, text("fine", origin=(7, 1)), torn), 2)
-        assert state(r) == before
+        for hostile in (one(8, 0, torn), one(8, 0, text("fine", origin=(7, 1)), torn)):
+            with pytest.raises(MalformedUpdate):
+                r.take(hostile, 2)
+            assert state(r) == before
 
 
 def test_a_list_item_between_two_lists_that_cannot_be_refused_any_more_becomes_gc() -> None:

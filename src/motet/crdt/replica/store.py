@@ -118,9 +118,7 @@ class Store:
                 continue
             if not self._has_causes(intake, client, struct):
                 break
-            if lane is None:
-                lane = self.new_lane(client)
-            self._push(intake, lane, b, struct, intake.walks.get(struct[8]) if b is data else None)
+            lane = self._push(intake, client, b, struct, intake.walks.get(struct[8]) if b is data else None)
             end = lane.end
             index += 1
         if end > first:
@@ -142,23 +140,23 @@ class Store:
                 return False
         return True
 
-    def _push(self, intake: Intake, lane: Lane, b: Bytes, struct: Struct, walk: list[tuple[int, int]] | None) -> None:
+    def _push(self, intake: Intake, client: int, b: Bytes, struct: Struct, walk: list[tuple[int, int]] | None) -> Lane:
         ref = b[struct[2]] & REF
-        container = UNKNOWN if ref == GC else self._container(lane, b, struct)
-        if container < 0:
-            if container == _TORN and intake.strict:
-                raise MalformedUpdate(_BETWEEN_LISTS)
-            # its parent cannot have children: Yjs makes a GC of it, and so do we
+        container = UNKNOWN if ref == GC else self._container(b, struct)
+        if container == _TORN and intake.strict:
+            raise MalformedUpdate(_BETWEEN_LISTS)
+        lane = self.lanes.get(client) or self.new_lane(client)
+        if container < 0:  # its parent cannot have children: Yjs makes a GC of it, and so do we
             intake.whole = False
             length = struct[1]
             b, ref, container = b"\0" + write(length), GC, UNKNOWN
-            struct = scan_block(b, 0, lane.me, lane.client, struct[0], 1)[0][0]
+            struct = scan_block(b, 0, lane.me, client, struct[0], 1)[0][0]
         if ref in (GC, DELETED):
-            intake.gone.append((lane.client, struct[0], struct[0] + struct[1]))
+            intake.gone.append((client, struct[0], struct[0] + struct[1]))
         if struct[3] - struct[8] > 2 * MAX_RUN and struct[1] > 1 and ref in (STRING, ANY, JSON):
             # pieces, as splitting in Yjs makes them: whoever cuts, compares or rewrites them looks at one at a time
-            count, b = split(b, struct, lane.client, MAX_RUN, walk)
-            pieces, _ = scan_block(b, 0, lane.me, lane.client, struct[0], count)
+            count, b = split(b, struct, client, MAX_RUN, walk)
+            pieces, _ = scan_block(b, 0, lane.me, client, struct[0], count)
         else:
             pieces = [struct]
         for struct in pieces:
@@ -167,21 +165,20 @@ class Store:
             if self.size >= self.note_at:
                 self.history.note(self)
                 self.note_at = self.size + STEP
+        return lane
 
-    def _container(self, lane: Lane, b: Bytes, struct: Struct) -> int:
+    def _container(self, b: Bytes, struct: Struct) -> int:
         """What a struct lies in, as Lane.container; _NO_TYPE or _TORN if that is nowhere."""
         _, _, start, _, oc, ok, rc, rk, _, _ = struct
         info = b[start]
         lanes = self.lanes
         if info & HAS_ORIGIN:
-            container = (lane if oc == lane.client else lanes[oc]).container(ok)
-            if info & HAS_RIGHT:
-                return _between(container, (lane if rc == lane.client else lanes[rc]).container(rk))
-            return container
+            container = lanes[oc].container(ok)
+            return _between(container, lanes[rc].container(rk)) if info & HAS_RIGHT else container
         if info & HAS_RIGHT:
-            return (lane if rc == lane.client else lanes[rc]).container(rk)
+            return lanes[rc].container(rk)
         if oc >= 0:
-            parent = lane if oc == lane.client else lanes[oc]
+            parent = lanes[oc]
             kind = parent.kind(ok)
             if kind != TYPE:
                 return UNKNOWN if kind in _TYPES else _NO_TYPE
