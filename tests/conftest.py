@@ -31,12 +31,16 @@ class StartMotet(Protocol):
 def serving(
     home: Path, env: Mapping[str, str] | None = None, flags: Sequence[str] = (), data: Path | None = None
 ) -> Iterator[MotetServer]:
-    """A running server with its data and log in `home`, unless `data` is given; killed in the end if it still runs."""
+    """A running server with its data and log in `home`, unless `data` is given; killed in the end if it still runs.
+
+    Nothing that a test does may be an exception that nobody expected: those are logged with their traceback.
+    """
     server = MotetServer(data or home / "data", home / "server.log", flags, env)
     _in_use.append(server)
     try:
         server.start()
         yield server
+        assert "Traceback" not in server.log()
     finally:
         server.discard()
         _in_use.remove(server)

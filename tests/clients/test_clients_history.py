@@ -19,15 +19,9 @@ LONG = "0123456789" * 20_000
 """200 kB: enough garbage, when it is deleted, for a structural compaction."""
 
 
-def loaded_bytes(server: MotetServer) -> int:
-    """The size of the documents in memory, by /metrics."""
-    lines = server.get("/metrics")[1].splitlines()
-    return next(int(float(line.split()[1])) for line in lines if line.startswith("motet_loaded_bytes "))
-
-
 async def is_compacted(server: MotetServer) -> None:
     """Waits until the deleted content is forgotten."""
-    await eventually(lambda: loaded_bytes(server) < len(LONG) / 2, "the deleted content is forgotten")
+    await eventually(lambda: server.metric("motet_loaded_bytes") < len(LONG) / 2, "the deleted content is forgotten")
 
 
 @pytest.mark.parametrize("gc", [True, False], ids=["gc", "no gc"])

@@ -8,10 +8,13 @@ import sys
 
 import pytest
 
-from support.node import KINDS, NodeClients
+from support import wire
+from support.node import HOCUSPOCUS, KINDS, NodeClients
 from support.people import MAKES, converged, join
 from support.server import MotetServer
 from support.sockets import RawClient
+from support.waiting import eventually
+from support.wire import Typist
 
 pytestmark = pytest.mark.node
 
@@ -34,10 +37,9 @@ async def test_reading_a_missing_room_is_empty_and_creates_nothing(
     for person in people:
         await person.destroy()
     assert "never-written" not in stored_rooms(motet_server)
-    author = await RawClient.hocuspocus(motet_server.ws_url, "written")
-    await author.update(bytes.fromhex("010101000401047465787401780 0".replace(" ", "")))
-    await author.synced()
-    motet_server.stop()
+    author = await (await RawClient.hocuspocus(motet_server.ws_url, "written")).synced()
+    await author.update(Typist(client=1).type("x"))
+    await eventually(lambda: author.saved == 1, "the edit is saved")
     rooms = stored_rooms(motet_server)
     assert "written" in rooms and "never-written" not in rooms
 
@@ -63,3 +65,18 @@ async def test_both_dialects_mean_the_same_room_by_the_same_name(
 def percent(character: str) -> str:
     """The character in a URL's path, as encodeURIComponent writes it."""
     return "".join(f"%{byte:02X}" for byte in character.encode())
+
+
+async def test_a_stateless_broadcast_reaches_every_hocuspocus_member_word_for_word(
+    shared_server: MotetServer, node_clients: NodeClients, room: str
+) -> None:
+    """[H1] And no y-websocket client, which would not understand it."""
+    people = [await node_clients.create(kind, shared_server.ws_url, room) for kind in KINDS]
+    for person in people:
+        await person.synced()
+    sender = await (await RawClient.hocuspocus(shared_server.ws_url, room)).synced()
+    payload = '{"saved": "for all, 漢字"}'
+    await sender.send(wire.message(room, bytes((wire.BROADCAST_STATELESS,)), wire.var_bytes(payload.encode())))
+    for person in people:
+        if person.kind in HOCUSPOCUS:
+            await person.wait_until(lambda r: r.stateless == (payload,), "it has the payload")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import time
 
 import websockets
 
@@ -65,8 +64,6 @@ async def test_a_second_signal_ends_it_at_once(start_motet: StartMotet) -> None:
     server.terminate()
     await eventually(lambda: server.readiness() != 200, "the drain has begun")
     server.terminate()
-    began = time.monotonic()
     await asyncio.to_thread(server.process.wait, 60)
-    assert time.monotonic() - began < 60
     for member in members:
         await member.ended()

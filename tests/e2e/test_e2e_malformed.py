@@ -186,5 +186,4 @@ async def test_text_messages_end_the_connection(shared_server: MotetServer, room
     client = await RawClient.yjs(shared_server.ws_url, room)
     await client.connection.send("hello")
     assert (await client.ended())[0] in (1003, 4400)
-    await asyncio.sleep(0)
     await are_unharmed(author, reader, typist)

@@ -200,7 +200,6 @@ const OPERATIONS = {
   cut (client) { client.cut() },
   destroy (client) { client.destroy() },
   undo (client) { client.undoManager.undo() },
-  stateless (client, { payload }) { client.provider.sendStateless(payload) },
   report (client) { return client.report() },
   content (client) { return client.content() },
   /** Edits, and kills the process `pid` in the very callback in which the provider says that all is saved. */

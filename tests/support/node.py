@@ -65,7 +65,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A provider's state as it tells its application. The last seven are Hocuspocus's."""
+    """A provider's state as it tells its application. The last six are Hocuspocus's."""
 
     client_id: int
     attempts: tuple[float, ...]
@@ -138,10 +138,6 @@ class NodeClient:
     async def undo(self) -> None:
         """Undoes what this client did to the text within half a second (Y.UndoManager's captureTimeout)."""
         await self._ask("undo")
-
-    async def send_stateless(self, payload: str) -> None:
-        """Hocuspocus's sendStateless()."""
-        await self._ask("stateless", payload=payload)
 
     async def report(self) -> Report:
         """What the provider knows now."""

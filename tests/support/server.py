@@ -123,15 +123,13 @@ class MotetServer:
 
     def rss(self) -> int:
         """Resident bytes of the process now."""
-        return self._status("VmRSS:")
-
-    def peak_rss(self) -> int:
-        """The most resident bytes the process ever had."""
-        return self._status("VmHWM:")
-
-    def _status(self, field: str) -> int:
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
+
+    def metric(self, name: str) -> int:
+        """One value of /metrics."""
+        lines = self.get("/metrics")[1].splitlines()
+        return next(int(float(line.split()[1])) for line in lines if line.startswith(f"{name} "))
 
     def discard(self) -> None:
         """Ends the process whatever its state; for the end of a test."""
