@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
+import contextlib
+import json
 import random
 import secrets
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from crdt_updates import (
     any_text,
     array_type,
     block,
+    compacted,
     gc,
     item,
     map_type,
@@ -23,7 +26,7 @@ from crdt_updates import (
     values,
     vector,
 )
-from replica_fuzz import drain
+from replica_fuzz import FUZZ, drain, node
 
 from motet.crdt.replica import MAX_CLIENTS, MAX_CLOCK, MAX_DEPTH, Replica, read_state_vector
 from motet.errors import MalformedUpdate
@@ -222,6 +225,24 @@ def corpus() -> list[bytes]:
     ]
 
 
+def mutant(rnd: random.Random, valid: list[bytes]) -> bytes:
+    """A valid update with a few bytes changed, gone or added."""
+    made = bytearray(rnd.choice(valid))
+    for _ in range(rnd.randrange(1, 5)):
+        at = rnd.randrange(len(made))
+        change = rnd.randrange(4)
+        if change == 0:
+            made[at] = rnd.randrange(256)
+        elif change == 1:
+            del made[at : at + rnd.randrange(1, 4)]
+        elif change == 2:
+            made[at:at] = rnd.randbytes(rnd.randrange(1, 4))
+        else:
+            made[at:at] = rnd.choice((MANY, b"\xff\xff\xff\xff\x07", b"\x80\x00", b"\x7f"))
+        made = made or bytearray(1)
+    return bytes(made)
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3, None])
 def test_mutated_updates_are_refused_or_taken_and_valid_ones_still_served(seed: int | None) -> None:
     """[C3]"""
@@ -230,38 +251,43 @@ def test_mutated_updates_are_refused_or_taken_and_valid_ones_still_served(seed: 
     rnd = random.Random(seed)
     valid = corpus()
     r = replica(*valid[:5])
-    for turn in itertools.count():
-        if turn == 4000:
-            break
-        mutant = bytearray(rnd.choice(valid))
-        for _ in range(rnd.randrange(1, 5)):
-            at = rnd.randrange(len(mutant))
-            change = rnd.randrange(4)
-            if change == 0:
-                mutant[at] = rnd.randrange(256)
-            elif change == 1:
-                del mutant[at : at + rnd.randrange(1, 4)]
-            elif change == 2:
-                mutant[at:at] = rnd.randbytes(rnd.randrange(1, 4))
-            else:
-                mutant[at:at] = rnd.choice((MANY, b"\xff\xff\xff\xff\x07", b"\x80\x00", b"\x7f"))
-            mutant = mutant or bytearray(1)
+    for turn in range(4_000):
+        bad = mutant(rnd, valid)
         before = state(r)
         try:
             if rnd.random() < 0.1:
-                drain(r, bytes(mutant), 2)
+                drain(r, bad, 2)
             else:
-                r.take(bytes(mutant), 2)
+                r.take(bad, 2)
         except MalformedUpdate:
             assert state(r) == before
         r.news()
         if turn % 500 == 0:
             assert Replica.load(r.encode()).state_hash() == r.state_hash()
-            fresh = 1000 + turn
+            fresh = 1_000 + turn
             assert r.take(one(fresh, 0, text("valid", parent=f"root{turn}")), 1) == 0
-            news = r.news()
-            assert news is not None
+            assert r.news() is not None
             assert read_state_vector(r.state_vector())[fresh] == 5
-            for _ in r.compact():
-                pass
+            compacted(r)
     assert not r.lacks(vector({1: 14}))
+
+
+@pytest.mark.node
+def test_what_survives_mutation_loads_in_yjs(tmp_path: Path) -> None:
+    """[C3] Encoded, compacted, and as news: no stranger's bytes poison the document for its readers."""
+    run, seed = node(), secrets.randbelow(1 << 30)
+    print(f"seed {seed}")
+    encoded: list[str] = []
+    for turn in range(60):
+        rnd = random.Random(seed + turn)
+        valid = corpus()
+        r = replica(*valid[:5])
+        for _ in range(60):
+            with contextlib.suppress(MalformedUpdate):
+                r.take(mutant(rnd, valid), 2)
+        encoded.append(r.encode().hex())
+        encoded.append(compacted(r).encode().hex())
+    (tmp_path / "encoded.json").write_text(json.dumps(encoded))
+    command = [run, "loads.mjs", str(tmp_path / "encoded.json")]
+    judged = subprocess.run(command, cwd=FUZZ, check=True, capture_output=True, text=True)
+    assert json.loads(judged.stdout) == [], f"seed {seed}"
