@@ -5,26 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
 from support.browser import chromium
 from support.node import NodeClients, install_packages
-from support.server import MotetServer
+from support.server import MotetServer, StartMotet
 
 LOG_SHOWN = 8_000
 """Characters of each server's log that a failed test shows."""
 
 _in_use: list[MotetServer] = []
-
-
-class StartMotet(Protocol):
-    """Starts a server for this test, ready when it returns: `start_motet({"MOTET_PING_SECONDS": "1"})`."""
-
-    def __call__(
-        self, env: Mapping[str, str] | None = None, flags: Sequence[str] = (), data: Path | None = None
-    ) -> MotetServer: ...
 
 
 @contextmanager

@@ -96,20 +96,22 @@ class App:
         if upgrade.path == HOCUSPOCUS_PATH:
             return HocuspocusConnection(self.hub, self.authenticator, upgrade.address)
         if upgrade.path.startswith(YJS_PATH):
+            key = f"{upgrade.address} {upgrade.path}"
             try:
-                return await self._accept_yjs(upgrade)
+                return await self._accept_yjs(upgrade, key)
             except MotetError as e:
-                denied = YJS.denied("", str(e))
-                raise Refusal(e, (frame(denied),), key=f"{upgrade.address} {upgrade.path}") from e
+                raise Refusal(e, (frame(YJS.denied("", str(e))),), key) from e
         raise Forbidden("there is no WebSocket at this path: /ws/{room} and /hocuspocus are")
 
-    async def _accept_yjs(self, upgrade: Upgrade) -> YjsConnection:
+    async def _accept_yjs(self, upgrade: Upgrade, key: str) -> YjsConnection:
         name = upgrade.path[len(YJS_PATH) :]
         if not is_room_name(name):
             raise Forbidden("a room name is 1-256 bytes of UTF-8 without control characters")
         room = RoomName(name)
         grant = await self.authenticator.grant(Credentials(upgrade.query.get("token", ""), upgrade.address), room)
-        return YjsConnection(self.hub, await self.hub.open(room), grant)
+        served = await self.hub.open(room)
+        served.room.check_places()
+        return YjsConnection(self.hub, served, grant, key)
 
     async def run(self, on_started: Callable[[str], None] = lambda url: None) -> None:
         """Serves until SIGTERM or SIGINT; `on_started` gets the address when it listens.

@@ -6,7 +6,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from conftest import StartMotet
+from support.server import StartMotet
 from support.sockets import RawClient, close_all
 from support.waiting import eventually
 from support.wire import Typist

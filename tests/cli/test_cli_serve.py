@@ -18,8 +18,7 @@ from cli_harness import database, fill, motet
 from websockets import InvalidStatus
 from websockets.asyncio.client import connect, unix_connect
 
-from conftest import StartMotet
-from support.server import SHUTDOWN, MotetServer, free_port
+from support.server import SHUTDOWN, MotetServer, StartMotet, free_port
 from support.sockets import RawClient
 from support.waiting import eventually
 from support.wire import Typist

@@ -6,10 +6,9 @@ import asyncio
 
 import pytest
 
-from conftest import StartMotet
 from support.node import NodeClients
 from support.people import converged
-from support.server import MotetServer
+from support.server import MotetServer, StartMotet
 from support.waiting import eventually
 
 pytestmark = pytest.mark.node

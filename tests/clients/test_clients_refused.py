@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from conftest import StartMotet
 from support.node import HOCUSPOCUS, KINDS, Y_WEBSOCKET, NodeClient, NodeClients, Report
 from support.people import converged, join
+from support.server import StartMotet
 from support.waiting import eventually
 
 pytestmark = pytest.mark.node

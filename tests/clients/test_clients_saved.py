@@ -20,7 +20,7 @@ pytestmark = pytest.mark.node
 async def test_every_edit_is_announced_as_unsaved_and_then_as_saved_once(
     shared_server: MotetServer, node_clients: NodeClients, room: str, kind: str
 ) -> None:
-    """[H8] Exactly one SyncStatus for each Update and for each SyncStep2: the providers count them."""
+    """[H7] [H8] Exactly one SyncStatus for each Update and for each SyncStep2: the providers count them."""
     client = await node_clients.create(kind, shared_server.ws_url, room)
     await client.saved()
     edits: list[tuple[str, object]] = [("append", f"{n} ") for n in range(50)]

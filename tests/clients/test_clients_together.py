@@ -6,11 +6,10 @@ import asyncio
 
 import pytest
 
-from conftest import StartMotet
 from support.node import KINDS, NodeClients
 from support.people import MAKES, converged, join, see_each_other
 from support.pycrdt_client import PycrdtClient
-from support.server import MotetServer
+from support.server import MotetServer, StartMotet
 
 pytestmark = pytest.mark.node
 
@@ -18,7 +17,7 @@ pytestmark = pytest.mark.node
 async def test_all_clients_edit_at_once_and_converge(
     shared_server: MotetServer, node_clients: NodeClients, room: str
 ) -> None:
-    """[R1] Both dialects are doors to the same room."""
+    """[R16] Both dialects are doors to the same room."""
     people = [await join(node_clients, make, shared_server.ws_url, room) for make in MAKES]
     for turn in range(5):
         await asyncio.gather(

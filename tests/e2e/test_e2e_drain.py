@@ -8,9 +8,8 @@ import re
 
 import websockets
 
-from conftest import StartMotet
 from support.load import Author, broken_promises
-from support.server import MotetServer
+from support.server import MotetServer, StartMotet
 from support.sockets import RawClient
 from support.waiting import eventually
 

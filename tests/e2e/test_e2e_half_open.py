@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from conftest import StartMotet
 from support.node import KINDS, NodeClients
 from support.people import join, see_each_other
 from support.proxy import Proxy
-from support.server import MotetServer
+from support.server import MotetServer, StartMotet
 from support.sockets import RawClient
 from support.waiting import eventually
 from support.wire import AwarenessEntry

@@ -9,9 +9,8 @@ import sys
 
 import pytest
 
-from conftest import StartMotet
 from support.load import Author, broken_promises
-from support.server import MotetServer
+from support.server import MotetServer, StartMotet
 from support.sockets import RawClient
 from support.waiting import eventually
 from support.wire import Typist

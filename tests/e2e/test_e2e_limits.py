@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import pytest
 import websockets
 
-from conftest import StartMotet, serving
 from support import wire
-from support.server import MotetServer
+from support.server import MotetServer, StartMotet, serving
 from support.sockets import RawClient
 from support.waiting import eventually
 from support.wire import Typist

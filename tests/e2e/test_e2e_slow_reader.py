@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from pycrdt import Doc, Map
 
-from conftest import StartMotet
-from support.server import MotetServer
+from support.server import MotetServer, StartMotet
 from support.sockets import RawClient
 from support.waiting import eventually
 

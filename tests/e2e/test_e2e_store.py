@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import StartMotet
 from support.node import HOCUSPOCUS, NodeClients
-from support.server import MotetServer
+from support.server import MotetServer, StartMotet
 from support.sockets import RawClient
 from support.waiting import eventually
 from support.wire import Typist

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 STARTUP = 60.0
 """Seconds until /readyz must be green."""
@@ -135,3 +136,11 @@ class MotetServer:
         """Ends the process whatever its state; for the end of a test."""
         if self._process is not None and self._process.poll() is None:
             self.kill()
+
+
+class StartMotet(Protocol):
+    """Starts a server for this test, ready when it returns: `start_motet({"MOTET_PING_SECONDS": "1"})`."""
+
+    def __call__(
+        self, env: Mapping[str, str] | None = None, flags: Sequence[str] = (), data: Path | None = None
+    ) -> MotetServer: ...

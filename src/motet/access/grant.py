@@ -45,7 +45,7 @@ class Authenticator(Protocol):
 
 
 class OpenAccess:
-    """Open mode: everybody is an unknown editor. For development; it listens on loopback unless told so in so many words."""
+    """Open mode: everybody is an unknown editor. It listens on loopback unless told otherwise in so many words."""
 
     _EVERYBODY = Grant(UserId(""), Role.EDITOR)
 

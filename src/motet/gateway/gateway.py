@@ -148,13 +148,22 @@ class Gateway:
         settings = self.settings
         if isinstance(connection, TurnedAway):  # nothing that it sends is of interest
             settings = replace(settings, max_message_bytes=4 * KIB)
-        wire = PicowsWire(transport, connection, upgrade.address, settings, self._ended)
+        wire = PicowsWire(transport, connection, upgrade.address, settings, self._ended, self._turn_away)
         if transport.is_closing():
             wire.lost()
             return
         self._wires.add(wire)
         transport.write(handshake.accepted(upgrade))
         wire.start()
+
+    def _turn_away(self, wire: PicowsWire, error: MotetError, key: str) -> None:
+        """A refusal after the upgrade is like one before: the second within a minute is held. It is open already, so a
+        full pen costs nothing more: then it is closed at once."""
+        seconds = self._pen.refuse(key, time.monotonic())
+        if seconds is None:
+            wire.close(error.code, str(error))
+        else:
+            wire.hand_over(TurnedAway(Refusal(error), seconds, self._pen), error)
 
     def _ended(self, wire: PicowsWire) -> None:
         self._wires.discard(wire)

@@ -43,7 +43,7 @@ def _into_nothing(data: bytes) -> None:
 class PicowsWire(WSListener):
     """A Wire (see `port`), and the listener of its parser. A sweep calls `tick`: no wire has a task or a timer.
 
-    `on_end` is called once, when the socket has ended.
+    `on_end` is called once, when the socket has ended; `on_refusal` when the application turns the peer away.
     """
 
     __slots__ = (
@@ -56,6 +56,7 @@ class PicowsWire(WSListener):
         "_heard_at",
         "_marked_at",
         "_on_end",
+        "_on_refusal",
         "_outgrown",
         "_parser",
         "_paused",
@@ -77,6 +78,7 @@ class PicowsWire(WSListener):
         address: str,
         settings: GatewaySettings,
         on_end: Callable[[PicowsWire], None],
+        on_refusal: Callable[[PicowsWire, MotetError, str], None],
     ) -> None:
         self.write: Callable[[bytes], None] = transport.write
         self.address = address
@@ -86,6 +88,7 @@ class PicowsWire(WSListener):
         self._settings = settings
         self._usual_bytes = min(_LARGE, settings.max_message_bytes, settings.read_buffer_bytes)
         self._on_end = on_end
+        self._on_refusal = on_refusal
         self._parser: asyncio.BufferedProtocol | None = None  # None: nothing is read any more
         self._assembly = Assembly(settings.max_message_bytes)
         self._state = State.OPEN
@@ -118,6 +121,19 @@ class PicowsWire(WSListener):
             self._begin_closing()
             if self._parser is None and self._transport.can_write_eof():
                 self._transport.write_eof()  # the peer's CLOSE will not be read: let it see that all is said
+
+    def turn_away(self, error: MotetError, key: str) -> None:
+        """See `port.Wire.turn_away`."""
+        if self._state is State.OPEN:
+            self._on_refusal(self, error, key)
+
+    def hand_over(self, connection: Connection, error: MotetError) -> None:
+        """Another connection has the wire from here on; for the one before it has ended, by this error."""
+        before, self._connection = self._connection, connection
+        self._received = connection.received
+        if before is not None:
+            self._tell(before.closed, error.code, True)
+        self._tell(connection.opened, self)
 
     def abort(self) -> None:
         """See `port.Wire.abort`."""

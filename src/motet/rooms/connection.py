@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from enum import Enum, auto
 
 from motet.access import Authenticator, Credentials, Grant
-from motet.errors import Forbidden, MotetError, OverQuota, ProtocolViolation, Scope, TryLater
+from motet.errors import Forbidden, MotetError, NextMove, OverQuota, ProtocolViolation, Scope, TryLater
 from motet.ids import RoomName, is_room_name
 from motet.rooms.hub import Hub
 from motet.rooms.member import Member
@@ -124,8 +124,10 @@ class YjsConnection(Connection):
 
     dialect = YJS
 
-    def __init__(self, hub: Hub, served: Served, grant: Grant) -> None:
+    def __init__(self, hub: Hub, served: Served, grant: Grant, key: str) -> None:
+        """`key` says who it is and what it wants, for refusals."""
         super().__init__(hub)
+        self._key = key
         self._served = served
         self._grant = grant
         self._seat: Seat | None = None
@@ -140,7 +142,7 @@ class YjsConnection(Connection):
         try:
             self._seat = self.take_seat(self._served, self._grant, "")
         except MotetError as e:
-            self.dismissed_with(e)
+            self._refused(e)
 
     def received(self, payload: bytes) -> None:
         """One binary message. Raises ProtocolViolation."""
@@ -162,14 +164,15 @@ class YjsConnection(Connection):
         """The room sent us away."""
         self._seat = None
         self.seats.clear()
-        self.dismissed_with(error)
+        if error.next_move is NextMove.STOP:
+            self._refused(error)
+        else:
+            self.hang_up(error)
 
-    def dismissed_with(self, error: MotetError) -> None:
-        """Says why, in the two ways there are."""
-        denied = YJS.denied("", str(error))
-        if denied is not None:
-            self.wire.write(frame(denied))
-        self.hang_up(error)
+    def _refused(self, error: MotetError) -> None:
+        """[G1] Says why, in the two ways there are. Old clients come back at once, whatever the code says."""
+        self.wire.write(frame(YJS.denied("", str(error))))
+        self.wire.turn_away(error, self._key)
 
 
 class State(Enum):

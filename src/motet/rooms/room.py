@@ -36,6 +36,10 @@ from motet.sync import Awareness, BroadcastStateless, Message, QueryAwareness, S
 NO_CHANGE = b"\0\0"
 """The update without structs and deletes."""
 
+NO_STRUCTS = b"\0"
+"""How an update begins that only deletes: what is over its quota may shrink, and every reader's sync step 2 repeats the
+deletes that it knows."""
+
 KEEP_ALIVE = 15.0
 """Seconds; clients hang up after 30 s without a message of the application [R7]."""
 
@@ -82,15 +86,14 @@ class Room:
         self._long: deque[LongTake] = deque()
         self._users: dict[int, str] = {}
         self._spoke = now
-        self._full = False
+        self.over_quota = False
         self._at_once = min(SLOW, limits.max_update_bytes)  # an update up to here needs no closer look at its size
 
     # ---- coming and going
 
     def join(self, member: Member, now: float) -> Effects:
         """The member is in from here on. It is told who is here and asked for what we lack. Raises TryLater."""
-        if len(self.members) >= self.limits.max_members:
-            raise TryLater(f"the room is full (max_members_per_room = {self.limits.max_members})")
+        self.check_places()
         self.members[member.id] = member
         self.roster.audience = len(self.members)
         if member.user:
@@ -110,6 +113,11 @@ class Room:
             member.questions.append(counted)
         return Send(member, Out.SYNC_STEP_1, self.replica.state_vector())
 
+    def check_places(self) -> None:
+        """Raises TryLater when no more members are let in."""
+        if len(self.members) >= self.limits.max_members:
+            raise TryLater(f"the room is full (max_members_per_room = {self.limits.max_members})")
+
     def leave(self, member: Member, now: float, clean: bool) -> None:
         """The member is gone; what it sent and was not yet acknowledged stays."""
         if self.members.pop(member.id, None) is not None:
@@ -120,7 +128,7 @@ class Room:
 
     def update(self, member: Member, data: bytes) -> Effects:
         """An Update of a member. This is the hot path; what is not ordinary is looked at closely."""
-        if len(data) > self._at_once or self._full or self.suspended or not member.may_edit:
+        if len(data) > self._at_once or self.over_quota or self.suspended or not member.may_edit:
             return self._update_closely(member, data)
         try:
             ticket = self.replica.take(data, member.id)
@@ -182,7 +190,7 @@ class Room:
     def _take(self, member: Member, data: bytes, statuses: int, limit: int, name: str) -> Effects:
         if len(data) > limit:
             return self._refuse(member, OverQuota(f"over {name} = {limit} bytes"), statuses)
-        if self._full and data != NO_CHANGE:
+        if self.over_quota and not data.startswith(NO_STRUCTS):
             limit = self.limits.max_room_bytes
             return self._refuse(member, OverQuota(f"the room is over max_room_bytes = {limit} bytes"), statuses)
         if len(data) > SLOW:
@@ -286,7 +294,7 @@ class Room:
                 self._ripen(news.ripe)
             self.statuses.ride()
             self.catch_up.version += 1
-            self._full = self.replica.size - self.replica.garbage > self.limits.max_room_bytes
+            self.over_quota = self.replica.size - self.replica.garbage > self.limits.max_room_bytes
         elif self.statuses.due:
             effects += [Send(member, Out.SAVED, b"") for member in self.statuses.repeat()]
         if self._congesting:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from motet.errors import MotetError
+
 
 class Wire(Protocol):
     """An open WebSocket. Every method may be called at any time, after the end too, and none raises."""
@@ -20,6 +22,12 @@ class Wire(Protocol):
     def close(self, code: int, reason: str = "") -> None:
         """Sends CLOSE, with as much of the reason as fits into 123 bytes of UTF-8, and waits for the answer before the
         socket is closed (for a few seconds, then the socket is aborted). Only the first call counts."""
+        ...
+
+    def turn_away(self, error: MotetError, key: str) -> None:
+        """Refuses the peer: closes with the error's code and message; at once, or held for some seconds when the same
+        key (who it is, and what it wants) was refused within the last minute. Nothing more is received, and the
+        connection's `closed` is called now."""
         ...
 
     def abort(self) -> None:

@@ -107,7 +107,7 @@ class SlowTake:
             if struct[0] >= lane.end:
                 return
             if not self._comparison.same(lane, self._update, struct, lane.end):
-                raise IdConflict(f"client id {client} is used by two replicas")
+                raise IdConflict(f"id_conflict: client id {client} is used by two replicas")
 
     def _validate_deletions(self, at: int) -> Generator[None, None, int]:
         """Only finds where each client's ranges are: a million of them would fill 100 MB."""

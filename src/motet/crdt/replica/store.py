@@ -198,7 +198,7 @@ class Store:
         if intake.comparison is None:
             intake.comparison = Comparison()
         if not intake.comparison.same(lane, b, struct, lane.end):
-            raise IdConflict(f"client id {lane.client} is used by two replicas")
+            raise IdConflict(f"id_conflict: client id {lane.client} is used by two replicas")
 
     def new_lane(self, client: int) -> Lane:
         """An empty lane. Raises MalformedUpdate if there are too many."""
