@@ -21,7 +21,7 @@ demo: setup ## the server on loopback, open to everybody on this machine, with t
 	@$(BIN)/motet demo --port $(PORT)
 
 test: setup ## everything that runs in minutes
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 long: setup ## what takes longer: soaks, long fuzzing, minutes of idling
 	@$(BIN)/python -m pytest -m long --timeout 3600

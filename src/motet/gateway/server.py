@@ -161,6 +161,9 @@ class _Uvicorn(uvicorn.Server):
         self._gateway.stop()
         await self._on_stopped()
         await super().shutdown(sockets)
+        if self.force_exit:
+            # uvicorn leaves it out then, and the application hears of a cancelled task instead.
+            await self.lifespan.shutdown()
         if self._listen_at.uds is not None:
             with suppress(FileNotFoundError):
                 os.unlink(self._listen_at.uds)
