@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from support import seeds
 from support.browser import chromium
 from support.node import NodeClients, install_packages
 from support.server import MotetServer, StartMotet
+
+seeds.fresh()  # before the workers of a parallel run are started
 
 LOG_SHOWN = 8_000
 """Characters of each server's log that a failed test shows."""
