@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,33 +11,12 @@ import pytest
 from support import seeds
 from support.browser import chromium
 from support.node import NodeClients, install_packages
-from support.server import MotetServer, StartMotet
+from support.server import MotetServer, StartMotet, in_use, serving
 
 seeds.fresh()  # before the workers of a parallel run are started
 
 LOG_SHOWN = 8_000
 """Characters of each server's log that a failed test shows."""
-
-_in_use: list[MotetServer] = []
-
-
-@contextmanager
-def serving(
-    home: Path, env: Mapping[str, str] | None = None, flags: Sequence[str] = (), data: Path | None = None
-) -> Iterator[MotetServer]:
-    """A running server with its data and log in `home`, unless `data` is given; killed in the end if it still runs.
-
-    Nothing that a test does may be an exception that nobody expected: those are logged with their traceback.
-    """
-    server = MotetServer(data or home / "data", home / "server.log", flags, env)
-    _in_use.append(server)
-    try:
-        server.start()
-        yield server
-        assert "Traceback" not in server.log()
-    finally:
-        server.discard()
-        _in_use.remove(server)
 
 
 @pytest.fixture
@@ -100,6 +79,6 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     """A failure shows what the servers had to say."""
     report = yield
     if report.failed:
-        for server in _in_use:
+        for server in in_use:
             report.sections.append((f"log of the server at port {server.port}", server.log()[-LOG_SHOWN:]))
     return report

@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -136,6 +136,29 @@ class MotetServer:
         """Ends the process whatever its state; for the end of a test."""
         if self._process is not None and self._process.poll() is None:
             self.kill()
+
+
+in_use: list[MotetServer] = []
+"""What runs now, so that a failed test can show its log."""
+
+
+@contextlib.contextmanager
+def serving(
+    home: Path, env: Mapping[str, str] | None = None, flags: Sequence[str] = (), data: Path | None = None
+) -> Iterator[MotetServer]:
+    """A running server with its data and log in `home`, unless `data` is given; killed in the end if it still runs.
+
+    Nothing that a test does may be an exception that nobody expected: those are logged with their traceback.
+    """
+    server = MotetServer(data or home / "data", home / "server.log", flags, env)
+    in_use.append(server)
+    try:
+        server.start()
+        yield server
+        assert "Traceback" not in server.log()
+    finally:
+        server.discard()
+        in_use.remove(server)
 
 
 class StartMotet(Protocol):
