@@ -7,8 +7,9 @@ from motet.ids import MemberId, UserId
 from motet.presence import Roster
 from motet.rooms.catchup import CHUNK, SHARED
 from motet.rooms.effects import Effects, Out, Send
+from motet.rooms.limits import RoomLimits
 from motet.rooms.member import Member
-from motet.rooms.room import Room, RoomLimits
+from motet.rooms.room import Room
 from motet.sync import SyncStep1, Update
 from motet.varint import write, write_bytes
 

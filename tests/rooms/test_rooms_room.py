@@ -9,8 +9,9 @@ from motet.errors import MotetError, OverQuota, ProtocolViolation, TryLater
 from motet.ids import MemberId, UserId
 from motet.presence import Roster
 from motet.rooms.effects import Broadcast, Dismiss, Effects, Out, Persist, Send, WorkDone, WorkOn
+from motet.rooms.limits import KEEP_ALIVE, PARKED, RoomLimits
 from motet.rooms.member import Member
-from motet.rooms.room import KEEP_ALIVE, PARKED, Room, RoomLimits
+from motet.rooms.room import Room
 from motet.sync import Awareness, Message, SyncStep1, SyncStep2, Update
 from motet.varint import write, write_bytes
 

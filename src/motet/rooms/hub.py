@@ -19,8 +19,9 @@ from motet.ids import MemberId, RoomName, Seq
 from motet.observability import Counts, Gauges, Health
 from motet.persistence import Journal, Kind, Row, Store, StoredRoom
 from motet.presence import Roster
+from motet.rooms.limits import RoomLimits
 from motet.rooms.loading import loading
-from motet.rooms.room import Room, RoomLimits
+from motet.rooms.room import Room
 from motet.rooms.served import Served
 
 log = structlog.get_logger("motet.rooms")
@@ -73,16 +74,17 @@ class Hub:
     def _tick(self) -> None:
         dirty, self._dirty = self._dirty, []
         for served in dirty:
-            try:
-                served.tick()
-            except Exception as error:  # noqa: BLE001 - the edge: one room's fault stays with it
-                self._failed(served, error)
+            self.guard(served, served.tick)
 
-    def _failed(self, served: Served, error: Exception) -> None:
-        """A fault of ours: the room is thrown away, and loaded anew from its log by whoever comes back."""
-        log.error("room_failed", room=served.name, exc_info=error)
-        self.let_go(served)
-        served.dismiss_all(Unavailable("the room failed and is loaded anew"))
+    def guard(self, served: Served, step: Callable[[], None]) -> None:
+        """Runs a step that no connection waits for. By a fault of ours the room is thrown away, and loaded anew from
+        its log by whoever comes back; the other rooms go on."""
+        try:
+            step()
+        except Exception as error:
+            log.exception("room_failed", room=served.name, exc_info=error)
+            self.let_go(served)
+            served.dismiss_all(Unavailable("the room failed and is loaded anew"))
 
     def submit(self, served: Served, rows: Sequence[Row]) -> None:
         """To the journal. Above its bound nothing more is read from the room's members until it has drained."""

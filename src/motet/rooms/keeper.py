@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 
 import structlog
 
@@ -36,7 +36,7 @@ class Keeper:
         self._free_bytes = free_bytes
         self._sweeping: asyncio.Task[None] | None = None
         self._recovering: asyncio.Task[None] | None = None
-        self._compacting: asyncio.Task[None] | None = None
+        self._writing: asyncio.Task[None] | None = None
         self._retry_at: dict[str, float] = {}
         self._history_at = hub.now()
         hub.on_store_failure = self._store_failed
@@ -50,8 +50,8 @@ class Keeper:
         for task in (self._sweeping, self._recovering):
             if task is not None:
                 task.cancel()
-        if self._compacting is not None:
-            await asyncio.wait([self._compacting])
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
 
     async def _sweep(self) -> None:
         while True:
@@ -59,16 +59,20 @@ class Keeper:
             self._check_disk()
             loaded = 0
             for served in list(self._hub.served.values()):
-                served.wake()
+                self._hub.guard(served, served.wake)
                 loaded += served.room.replica.size
-            self._evict(loaded)
-            self._compact_next()
-            self._drop_history()
+            leaving = self._evict(loaded)
+            growing = [s for s in self._hub.served.values() if self._is_due(s) and not s.room.suspended]
+            if self._writing is None or self._writing.done():
+                # Else the last sweep's are not all written yet: what is due is still due at the next.
+                self._writing = asyncio.create_task(self._write([*leaving, *growing]))
 
     # ---- memory
 
-    def _evict(self, loaded: int) -> None:
-        """Rooms without members go after a while; the longest idle at once while all rooms are over the cap."""
+    def _evict(self, loaded: int) -> list[Served]:
+        """Rooms without members go after a while; the longest idle at once while all rooms are over the cap. Those that
+        must be written before they go are returned."""
+        leaving = []
         now, settings = self._hub.now(), self._hub.settings
         idle = sorted((s for s in self._hub.served.values() if not s.seats), key=lambda s: s.idle_since)
         for served in idle:
@@ -78,10 +82,11 @@ class Keeper:
             if self._is_busy(served):
                 continue
             if self._is_due(served, leaving=True):
-                self._compact(served)
+                leaving.append(served)
                 continue
             loaded -= served.room.replica.size
             self._hub.let_go(served)
+        return leaving
 
     def _is_busy(self, served: Served) -> bool:
         room = served.room
@@ -99,32 +104,19 @@ class Keeper:
             rows, size = rows // 25, size // 16
         return served.log_rows >= rows or served.log_bytes >= size
 
-    def _compact_next(self) -> None:
-        for served in self._hub.served.values():
-            if self._is_due(served) and not served.room.suspended:
-                self._compact(served)
-                return
-
-    def _compact(self, served: Served) -> None:
-        self._start(self._write_snapshot(served))
-
-    def _start(self, work: Coroutine[None, None, None]) -> None:
-        """One at a time: what is due is still due at the next sweep."""
-        if self._compacting is None or self._compacting.done():
-            self._compacting = asyncio.create_task(work)
-        else:
-            work.close()
-
-    def _drop_history(self) -> None:
-        """Once at the start (a crash in mid-compaction leaves rows that should have gone), then hourly."""
+    async def _write(self, due: list[Served]) -> None:
+        """Snapshots of these rooms, one after the other, and once an hour the end of old history."""
+        for served in due:
+            if not served.closed and not self._hub.read_only:
+                await self._write_snapshot(served)
         if self._hub.now() >= self._history_at and not self._hub.read_only:
-            days = self._hub.settings.retention_days
+            # At the start too, whatever the setting: a crash in mid-compaction leaves rows that should have gone.
             self._history_at = self._hub.now() + HISTORY
-            self._start(self._sweep_history(self._hub.wall_clock() - int(days * 86_400_000)))
+            await self._sweep_history(int(self._hub.settings.retention_days * 86_400_000))
 
-    async def _sweep_history(self, before: int) -> None:
+    async def _sweep_history(self, age: int) -> None:
         try:
-            await self._hub.store.sweep(before)
+            await self._hub.store.sweep(self._hub.wall_clock() - age)
         except MotetError as e:
             log.warning("history_sweep_failed", reason=str(e))
 

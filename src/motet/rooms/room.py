@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from motet.crdt.replica import DROPPED, SLOW, Replica
@@ -29,37 +28,10 @@ from motet.rooms.effects import (
     WorkDone,
     WorkOn,
 )
+from motet.rooms.limits import KEEP_ALIVE, MAX_QUESTIONS, NO_CHANGE, NO_STRUCTS, PARKED, RoomLimits
 from motet.rooms.member import Member, Parked
 from motet.rooms.statuses import Statuses
 from motet.sync import Awareness, BroadcastStateless, Message, QueryAwareness, SyncStep1, SyncStep2, Update
-
-NO_CHANGE = b"\0\0"
-"""The update without structs and deletes."""
-
-NO_STRUCTS = b"\0"
-"""How an update begins that only deletes: what is over its quota may shrink, and every reader's sync step 2 repeats the
-deletes that it knows."""
-
-KEEP_ALIVE = 15.0
-"""Seconds; clients hang up after 30 s without a message of the application [R7]."""
-
-PARKED = 5.0
-"""Seconds that an update may wait for what it refers to until its author is asked, and again until that goes [R5]."""
-
-
-MAX_QUESTIONS = 100
-"""Unanswered sync step 1s that are kept count of per member. Beyond it the count of a client that never answers is off,
-and only that client can see it."""
-
-
-@dataclass(frozen=True, slots=True)
-class RoomLimits:
-    """Bounds of one room; names as in `motet.config.Settings`."""
-
-    max_update_bytes: int
-    max_room_bytes: int
-    max_members: int
-    behind_seconds: float
 
 
 class LongTake(NamedTuple):

@@ -93,6 +93,10 @@ class Host(Protocol):
         """Seconds, monotonic."""
         ...
 
+    def guard(self, served: Served, step: Callable[[], None]) -> None:
+        """Runs a step that no connection waits for; its fault costs this room only."""
+        ...
+
     def schedule(self, served: Served) -> None:
         """Call `served.tick()` in this turn of the event loop."""
         ...
@@ -218,10 +222,13 @@ class Served:
                 return
             self._presence.cancel()
         self._presence_at = due
-        self._presence = asyncio.get_running_loop().call_later(max(0.0, due - now), self._presence_tick)
+        self._presence = asyncio.get_running_loop().call_later(max(0.0, due - now), self._on_presence)
+
+    def _on_presence(self) -> None:
+        self._presence = None
+        self.host.guard(self, self._presence_tick)
 
     def _presence_tick(self) -> None:
-        self._presence = None
         self.perform(self.room.presence(self.host.now()))
         self.arm_presence()
 
@@ -233,7 +240,7 @@ class Served:
             self.host.schedule(self)
         self._working = more
         if more:
-            asyncio.get_running_loop().call_soon(self._work)
+            asyncio.get_running_loop().call_soon(self.host.guard, self, self._work)
 
     # ---- the store
 
@@ -339,7 +346,7 @@ class Served:
                 seat.wire.pause_reading()
             if not self._working:
                 self._working = True
-                asyncio.get_running_loop().call_soon(self._work)
+                asyncio.get_running_loop().call_soon(self.host.guard, self, self._work)
         elif seat is None:
             return
         elif isinstance(effect, WorkDone):
