@@ -34,6 +34,11 @@ class MotetError(Exception):
     scope: ClassVar[Scope] = Scope.CONNECTION
     next_move: ClassVar[NextMove] = NextMove.LATER
 
+    @property
+    def permanent(self) -> bool:
+        """Coming back unchanged will not help (codes 4400-4499)."""
+        return 4400 <= self.code < 4500
+
 
 class ProtocolViolation(MotetError):
     """Bytes that are no message of the dialect, or a message that its state does not allow."""

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from enum import Enum, auto
 
 from motet.access import Authenticator, Credentials, Grant
-from motet.errors import Forbidden, MotetError, NextMove, OverQuota, ProtocolViolation, Scope, TryLater
+from motet.errors import Forbidden, MotetError, OverQuota, ProtocolViolation, Scope, TryLater
 from motet.ids import RoomName, is_room_name
 from motet.rooms.hub import Hub
 from motet.rooms.member import Member
@@ -164,7 +164,7 @@ class YjsConnection(Connection):
         """The room sent us away."""
         self._seat = None
         self.seats.clear()
-        if error.next_move is NextMove.STOP:
+        if error.permanent:
             self._refused(error)
         else:
             self.hang_up(error)
