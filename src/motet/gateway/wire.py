@@ -21,9 +21,9 @@ log = logging.getLogger(__name__)
 _BINARY, _CONTINUATION = WSMsgType.BINARY, WSMsgType.CONTINUATION
 _LARGE = 1 << 16
 """Bytes: a frame up to here needs no closer look at its size, unless a limit is below."""
-_SLACK = 1 << 20
-"""Bytes above `max_message_bytes` that one frame may have and still be read, so that its beginning can be told; never
-more than that limit itself."""
+_SLACK = 4 << 20
+"""Bytes above `max_message_bytes` that one frame may have and still be read, so that its beginning (whose it is) can be
+told; never more than 16 times that limit."""
 
 NORMAL, PROTOCOL_ERROR, UNSUPPORTED, INTERNAL_ERROR = 1000, 1002, 1003, 1011
 
@@ -328,7 +328,7 @@ class PicowsWire(WSListener):
 
     def _max_frame_bytes(self) -> int:
         limit = self._settings.max_message_bytes
-        return limit + min(limit, _SLACK)
+        return limit + min(16 * limit, _SLACK)
 
     def _begin_closing(self) -> None:
         """From here on nothing is written, and what comes is read for the peer's CLOSE only."""
