@@ -15,11 +15,12 @@ from motet.errors import MotetError
 from motet.ids import MemberId, RoomName, Seq
 from motet.observability import Counts
 from motet.persistence import Kind, Row, StoredRoom
+from motet.rooms.catchup import SHARED
 from motet.rooms.effects import Broadcast, Challenge, Dismiss, Effects, Out, Persist, Send, WorkDone, WorkOn
 from motet.rooms.member import Member
 from motet.rooms.room import Room
 from motet.rooms.wire import Wire
-from motet.sync import Dialect, Message, Update, frame
+from motet.sync import Dialect, Message, Update, frame, frame_head
 
 Encoder = Callable[[Dialect, str, bytes], bytes | None]
 
@@ -133,7 +134,6 @@ class Served:
         self._presence: asyncio.Handle | None = None
         self._presence_at = 0.0
         self._working = False
-        self._shared: dict[int, tuple[bytes, dict[Group, bytes]]] = {}
 
     # ---- seats
 
@@ -208,8 +208,6 @@ class Served:
     def wake(self) -> None:
         """About once a second."""
         self.perform(self.room.wake(self.host.now()))
-        if self.room.catch_up.shared is None:
-            self._shared.clear()
 
     def arm_presence(self) -> None:
         """One timer for the room's next presence tick."""
@@ -315,29 +313,18 @@ class Served:
         seat = self.seats.get(effect.member.id)
         if seat is None or (effect.out is Out.QUERY_AWARENESS and not seat.owner.must_be_queried(seat)):
             return
-        if effect.out is Out.SAVED:
+        if effect.out is Out.SYNC_STEP_2 and len(effect.data) >= SHARED:
+            # In two writes: what all who join get is one object, and nobody's frame is a copy of it.
+            head = seat.group.dialect.sync_step2_head(seat.group.document, len(effect.data))
+            seat.wire.write(frame_head(len(head) + len(effect.data)) + head)
+            encoded = effect.data
+        elif effect.out is Out.SAVED:
             encoded = seat.group.saved
-        elif effect.out is Out.SYNC_STEP_2:
-            encoded = self._answer(seat.group, effect.data)
         else:
             encoded = seat.group.encode(effect.out, effect.data)
         if encoded:
             seat.wire.write(encoded)
             self.host.counts.frames_out += 1
-
-    def _answer(self, group: Group, data: bytes) -> bytes:
-        """The frame of a sync step 2; that of the shared answer is built once per group, not once per member."""
-        shared = self.room.catch_up.shared
-        if shared is None or shared.data is not data:
-            return group.encode(Out.SYNC_STEP_2, data)
-        kept = self._shared.get(id(data))
-        if kept is None:
-            self._shared = {id(data): (data, {})}
-            kept = self._shared[id(data)]
-        frames = kept[1]
-        if group not in frames:
-            frames[group] = group.encode(Out.SYNC_STEP_2, data)
-        return frames[group]
 
     def _manage(self, effect: Dismiss | Challenge | WorkOn | WorkDone) -> None:
         seat = self.seats.get(effect.member.id)

@@ -7,11 +7,12 @@ awareness payloads are opaque here: `crdt` and `presence` read them.
 Pure: no clock, no I/O, no state beyond what a client has announced (`Session`). May import motet.errors, motet.varint.
 Sources: y-protocols 1.0.7 (sync.js, auth.js), y-websocket 3.1.0, @hocuspocus/provider 2.15.3-4.8.0 and server 4.7.0.
 
-Public names: the messages, `Dialect`, `YJS`, `HOCUSPOCUS`, `Session`, `split_address`, `address_of`, `frame`.
+Public names: the messages, `Dialect`, `YJS`, `HOCUSPOCUS`, `Session`, `split_address`, `address_of`, `frame`,
+`frame_head`.
 """
 
 from motet.sync.dialect import Dialect
-from motet.sync.frames import frame
+from motet.sync.frames import frame, frame_head
 from motet.sync.hocuspocus import HOCUSPOCUS, address_of, split_address
 from motet.sync.messages import (
     Auth,
@@ -49,5 +50,6 @@ __all__ = [
     "Update",
     "address_of",
     "frame",
+    "frame_head",
     "split_address",
 ]

@@ -34,6 +34,9 @@ class Dialect(Protocol):
     def sync_step2(self, document: str, data: bytes) -> bytes:
         """The answer to a sync step 1. The first one makes a provider say "synced"."""
 
+    def sync_step2_head(self, document: str, size: int) -> bytes:
+        """What comes before the data of a sync step 2 of so many bytes: a large answer is shared, not copied."""
+
     def awareness(self, document: str, data: bytes) -> bytes:
         """An awareness update for the client to apply."""
 

@@ -173,7 +173,10 @@ class _Hocuspocus:
 
     def sync_step2(self, document: str, data: bytes) -> bytes:
         # As Sync, never as SyncReply (type 4): no provider knows that type, and 2.15 throws on it.
-        return _prefix(document) + _BODY_STEP2 + varint.write(len(data)) + data
+        return self.sync_step2_head(document, len(data)) + data
+
+    def sync_step2_head(self, document: str, size: int) -> bytes:
+        return _prefix(document) + _BODY_STEP2 + varint.write(size)
 
     def awareness(self, document: str, data: bytes) -> bytes:
         return _prefix(document) + bytes((_AWARENESS,)) + varint.write(len(data)) + data

@@ -69,7 +69,10 @@ class _Yjs:
         return _PREFIX_STEP1 + varint.write_bytes(state_vector)
 
     def sync_step2(self, document: str, data: bytes) -> bytes:
-        return _PREFIX_STEP2 + varint.write(len(data)) + data
+        return self.sync_step2_head(document, len(data)) + data
+
+    def sync_step2_head(self, document: str, size: int) -> bytes:
+        return _PREFIX_STEP2 + varint.write(size)
 
     def awareness(self, document: str, data: bytes) -> bytes:
         return _PREFIX_AWARENESS + varint.write(len(data)) + data

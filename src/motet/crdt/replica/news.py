@@ -11,6 +11,10 @@ from motet.crdt.replica.lane import Lane
 from motet.crdt.replica.ranges import Ranges
 from motet.varint import write
 
+MAX_BLOCKS = 8
+"""Lanes that grew in a tick, up to which each is cut once and looked through for each author: beyond, that would be
+quadratic."""
+
 
 class News(NamedTuple):
     """What a tick brought.
@@ -90,23 +94,42 @@ class Ledger:
         if not self._whole:
             return News(NOTHING, (), ripe) if ripe else None
         self._typist_lane = -1
-        merged = self._merge(lanes, None)
+        blocks = self._blocks(lanes) if not self._deleted else None
+        merged = self._merge(lanes, None) if blocks is None else _update_of([block for _, _, block in blocks])
         if len(self._whole) == 1:
             authors = tuple([(author, merged) for author in self._whole])
-        else:
+        elif blocks is None:
             authors = tuple([(author, own or self._merge(lanes, author)) for author, own in self._whole.items()])
+        else:
+            authors = tuple(
+                [
+                    (author, own or _update_of([block for _, who, block in blocks if who == author]))
+                    for author, own in self._whole.items()
+                ]
+            )
         self._whole = {}
         self._from = {}
         self._deleted = {}
         return News(merged, authors, ripe)
 
+    def _blocks(self, lanes: Mapping[int, Lane]) -> list[tuple[int, int, bytes]] | None:
+        """Client, author and encoded structs of each lane that grew, from the highest client down; None if a lane has
+        several authors. So each lane is cut once for all who get a part of it: the common case of a busy room."""
+        if len(self._from) > MAX_BLOCKS:
+            return None
+        blocks = []
+        for client, marks in self._from.items():
+            if len(marks) > 1:
+                return None
+            clock, author = marks[0]
+            lane = lanes[client]
+            structs, data = lane.cut(clock, lane.end)
+            blocks.append((client, author, b"".join((write(structs), lane.me, write(clock), data))))
+        blocks.sort(reverse=True)
+        return blocks
+
     def _merge(self, lanes: Mapping[int, Lane], only: int | None) -> bytes:
         """One update of all news, or of one author's."""
-        if only is None and len(self._from) == 1 and not self._deleted:  # one lane grew, mostly by typing
-            ((client, marks),) = self._from.items()
-            clock = marks[0][0]
-            structs, data = lanes[client].cut(clock, lanes[client].end)
-            return b"".join((b"\1", write(structs), lanes[client].me, write(clock), data, b"\0"))
         cuts: dict[int, list[Cut]] = {}
         for client, marks in self._from.items():
             lane = lanes[client]
@@ -123,3 +146,8 @@ class Ledger:
                     for a, z in ranges:
                         dead.setdefault(client, Ranges()).add(a, z)
         return assemble(cuts, encode_dead(dead))
+
+
+def _update_of(blocks: list[bytes]) -> bytes:
+    """An update of encoded blocks of structs, without deletes."""
+    return b"".join((write(len(blocks)), *blocks, b"\0"))
