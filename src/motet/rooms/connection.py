@@ -44,6 +44,7 @@ class Connection(ABC):
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
+        self.counts = hub.counts
         self.seats: dict[str, Seat] = {}
         self.over = False
         self._heard = 0.0
@@ -131,7 +132,6 @@ class YjsConnection(Connection):
         self._served = served
         self._grant = grant
         self._seat: Seat | None = None
-        self._decode = YJS.decode
 
     def opened(self, wire: Wire) -> None:
         super().opened(wire)
@@ -146,13 +146,17 @@ class YjsConnection(Connection):
 
     def received(self, payload: bytes) -> None:
         """One binary message. Raises ProtocolViolation."""
-        counts = self.hub.counts
+        counts = self.counts
         counts.messages_in += 1
         counts.bytes_in += len(payload)
         seat = self._seat
         if seat is None:
             return
-        for message in self._decode(payload):
+        data = YJS.small_update(payload)
+        if data is not None:
+            seat.served.update(seat, data)
+            return
+        for message in YJS.decode(payload):
             seat.served.receive(seat, message)
 
     def oversized(self, size: int, head: bytes) -> None:
@@ -213,7 +217,7 @@ class HocuspocusConnection(Connection):
 
     def received(self, payload: bytes) -> None:
         """One binary message. Raises ProtocolViolation."""
-        counts = self.hub.counts
+        counts = self.counts
         counts.messages_in += 1
         counts.bytes_in += len(payload)
         for message in HOCUSPOCUS.decode(payload):

@@ -131,6 +131,7 @@ class Served:
         self.idle_since = host.now()
         self.closed = False
         self.scheduled = False
+        self._update = room.update
         self._presence: asyncio.Handle | None = None
         self._presence_at = 0.0
         self._working = False
@@ -168,15 +169,21 @@ class Served:
 
     def receive(self, seat: Seat, message: Message) -> None:
         """One message of a member. Raises ProtocolViolation."""
-        room = self.room
         if type(message) is Update:
-            effects = room.update(seat.member, message.data)
-        else:
-            effects = room.receive(seat.member, message, self.host.now())
-            self.arm_presence()
+            self.update(seat, message.data)
+            return
+        self.perform(self.room.receive(seat.member, message, self.host.now()))
+        self.arm_presence()
+        if self.room.dirty and not self.scheduled:
+            self.scheduled = True
+            self.host.schedule(self)
+
+    def update(self, seat: Seat, data: bytes) -> None:
+        """An Update of a member: the hot path."""
+        effects = self._update(seat.member, data)
         if effects:
             self.perform(effects)
-        if room.dirty and not self.scheduled:
+        if not self.scheduled and self.room.dirty:
             self.scheduled = True
             self.host.schedule(self)
 

@@ -11,8 +11,8 @@ class Wire(Protocol):
     """An open WebSocket. Every method may be called at any time, after the end too, and none raises."""
 
     def write(self, frame: bytes) -> None:
-        """Sends a whole, pre-built WebSocket frame (or, by calls with nothing between, its parts); does nothing once the
-        wire is closing.
+        """Sends a whole, pre-built WebSocket frame (or, by calls with nothing between, its parts). Does nothing once
+        the wire is closing.
 
         The transport keeps the object, so it is `bytes`, never a bytearray or memoryview that changes later. Look
         `write` up on the wire for each call: it is replaced when the wire closes.

@@ -30,14 +30,16 @@ class _Yjs:
     def name(self) -> str:
         return "yjs"
 
+    def small_update(self, payload: bytes) -> bytes | None:
+        """The data of an Update of up to 127 bytes and nothing else, None for any other payload (which `decode` reads).
+
+        This is nearly all there is: 0.2 µs, where `decode` takes 0.7 and its caller has a message to take apart."""
+        if payload.startswith(_PREFIX_UPDATE) and len(payload) > 3 and payload[2] == len(payload) - 3 < 128:
+            return payload[3:]
+        return None
+
     def decode(self, payload: bytes) -> Sequence[Message]:
         try:
-            # The hot path: an ordinary update. 0.37 µs; by the general road below it is 0.7 µs.
-            if payload.startswith(_PREFIX_UPDATE):
-                n = payload[2]
-                end = n + 3
-                if n < 128 and end <= len(payload):
-                    return (tuple.__new__(Update, ("", payload[3:end])),)
             return self._decode(payload)
         except (IndexError, ValueError) as error:
             raise ProtocolViolation("not a Yjs message") from error
