@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import random
@@ -23,16 +24,24 @@ def node() -> str:
     """Node, with the packages of the fuzzer installed; skips where there is none, fails in CI."""
     path = shutil.which("node")
     reason = "Node is not installed" if path is None else ""
-    if path is not None and not (FUZZ / "node_modules" / "yjs").exists():
-        done = subprocess.run(
-            ["npm", "ci", "--no-audit", "--no-fund"], cwd=FUZZ, capture_output=True, text=True, check=False
-        )
-        reason = f"npm ci failed: {done.stderr[-500:]}" if done.returncode else ""
+    if path is not None:
+        with (FUZZ / "package-lock.json").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # the workers of a parallel run share the folder
+            reason = _install()
     if path is None or reason:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
     return path
+
+
+def _install() -> str:
+    """Installs the packages unless they are there; why it could not."""
+    if (FUZZ / "node_modules" / "yjs" / "package.json").exists():
+        return ""
+    command = ["npm", "ci", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, cwd=FUZZ, capture_output=True, text=True, check=False)
+    return f"npm ci failed: {done.stderr[-500:]}" if done.returncode else ""
 
 
 @dataclass(frozen=True, slots=True)
