@@ -28,7 +28,7 @@ from crdt_updates import (
 )
 from replica_fuzz import FUZZ, drain, node
 
-from motet.crdt.replica import MAX_CLIENTS, MAX_CLOCK, MAX_DEPTH, Replica, read_state_vector
+from motet.crdt.replica import MAX_CLIENTS, MAX_CLOCK, MAX_DEPTH, TAKEN, Replica, read_state_vector
 from motet.errors import MalformedUpdate
 from motet.varint import write
 
@@ -291,3 +291,11 @@ def test_what_survives_mutation_loads_in_yjs(tmp_path: Path) -> None:
     command = [run, "loads.mjs", str(tmp_path / "encoded.json")]
     judged = subprocess.run(command, cwd=FUZZ, check=True, capture_output=True, text=True)
     assert json.loads(judged.stdout) == [], f"seed {seed}"
+
+
+def test_a_gc_struct_with_flags_is_refused() -> None:
+    """[C3] Yjs reads it, yrs cannot: one would spoil the room for pycrdt clients and all views."""
+    replica = Replica()
+    with pytest.raises(MalformedUpdate):
+        replica.take(bytes.fromhex("01014d008001014d010001"), 1)
+    assert replica.take(bytes.fromhex("01014d000001014d010001"), 1) == TAKEN

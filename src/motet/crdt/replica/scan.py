@@ -100,6 +100,10 @@ def scan_block(  # noqa: C901 (the one loop that every byte of every update pass
         oc = ok = rc = rk = NONE
         content = chain = 0
         if ref in (GC, SKIP):
+            if info != ref:
+                # Yjs passes over flags here, but never writes any, and yrs cannot read them: one would spoil the room
+                # for every pycrdt client and all views.
+                raise ValueError("a GC or Skip with flags")
             length, at = read(b, at)
         else:
             if info & HAS_ORIGIN:
