@@ -12,6 +12,7 @@ from motet.config import Settings
 from motet.errors import ConfigError, Forbidden, Unavailable
 from motet.gateway import Refusal, Upgrade
 from motet.ids import RoomName
+from motet.observability import Counts
 from motet.rooms import HocuspocusConnection, YjsConnection
 from support.wire import Typist
 
@@ -140,6 +141,7 @@ class RoomsOf:
 
     def __init__(self) -> None:
         self.opened: list[str] = []
+        self.counts = Counts()
 
     async def open(self, name: RoomName) -> object:
         if name == "broken":
