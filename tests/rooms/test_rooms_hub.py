@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
-from motet.access import Grant, Role
+from motet.access import Grant, OpenAccess, Role
 from motet.config import Settings
 from motet.crdt import Replica
 from motet.errors import MotetError, Restarting, StoreCorrupt, Unavailable
 from motet.ids import RoomName, Seq, UserId
 from motet.persistence import Journal, Kind, MemoryStore, Row
-from motet.rooms import Hub, Keeper, YjsConnection
-from motet.sync import YJS, SyncStep1, Update
+from motet.rooms import HocuspocusConnection, Hub, Keeper, YjsConnection
+from motet.sync import HOCUSPOCUS, YJS, SyncStep1, Update
 from motet.varint import write, write_bytes
 
 ROOM = RoomName("notes/1")
@@ -277,3 +277,14 @@ def test_an_update_message_names_no_document_in_the_yjs_dialect() -> None:
     """[S2] The path does."""
     (message,) = YJS.decode(YJS.update("", typed(7, 0, "a")))
     assert message == Update("", typed(7, 0, "a")) and Replica().take(message.data, 1) == 0
+
+
+async def test_a_socket_whose_documents_are_denied_is_kept_alive(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[R7] [H9] It stays open, and a client gives up a socket on which nothing is said for 30 s."""
+    monkeypatch.setattr("motet.rooms.connection.KEEP_ALIVE", 0.01)
+    connection, wire = HocuspocusConnection(house.hub, OpenAccess(), "127.0.0.1"), Wire()
+    connection.opened(wire)
+    connection.received(HOCUSPOCUS.sync_step1("bad\x01name", b"\0"))
+    await until(lambda: len(wire.frames) > 2)
+    assert wire.frames[-1].endswith(HOCUSPOCUS.awareness("bad\x01name", b"\0"))
+    connection.closed(1000, clean=True)

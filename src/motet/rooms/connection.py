@@ -13,7 +13,9 @@ from enum import Enum, auto
 from motet.access import Authenticator, Credentials, Grant
 from motet.errors import Forbidden, MotetError, OverQuota, ProtocolViolation, Scope, TryLater
 from motet.ids import RoomName, is_room_name
+from motet.presence import EMPTY
 from motet.rooms.hub import Hub
+from motet.rooms.limits import KEEP_ALIVE
 from motet.rooms.member import Member
 from motet.rooms.served import Seat, Served
 from motet.rooms.wire import Wire
@@ -214,6 +216,7 @@ class HocuspocusConnection(Connection):
         self._documents: dict[str, Document] = {}
         self._opening: set[asyncio.Task[None]] = set()
         self._session = Session()
+        self._keeping_alive: asyncio.TimerHandle | None = None
 
     def received(self, payload: bytes) -> None:
         """One binary message. Raises ProtocolViolation."""
@@ -320,7 +323,21 @@ class HocuspocusConnection(Connection):
         if keep:
             document = self._documents.setdefault(address, Document())
             document.state, document.seat, document.held = State.DENIED, None, []
+            self._keep_alive_later()
         self.wire.write(frame(HOCUSPOCUS.denied(address, str(error))))
+
+    def _keep_alive_later(self) -> None:
+        if self._keeping_alive is None and not self.over:
+            self._keeping_alive = asyncio.get_running_loop().call_later(KEEP_ALIVE, self._keep_alive)
+
+    def _keep_alive(self) -> None:
+        """[R7] No room speaks on a socket whose documents are all denied; a silent one is given up and opened anew."""
+        self._keeping_alive = None
+        denied = next((a for a, document in self._documents.items() if document.state is State.DENIED), None)
+        if denied is not None:
+            if not self.seats:
+                self.wire.write(frame(HOCUSPOCUS.awareness(denied, EMPTY)))
+            self._keep_alive_later()
 
     def oversized(self, size: int, head: bytes) -> None:
         """A message over the largest that is read costs its document; where that cannot be told, all of them."""
@@ -343,6 +360,8 @@ class HocuspocusConnection(Connection):
 
     def closed(self, code: int, clean: bool) -> None:
         super().closed(code, clean)
+        if self._keeping_alive is not None:
+            self._keeping_alive.cancel()
         for task in self._opening:
             task.cancel()
         self._documents.clear()
