@@ -288,3 +288,13 @@ async def test_a_socket_whose_documents_are_denied_is_kept_alive(house: House, m
     await until(lambda: len(wire.frames) > 2)
     assert wire.frames[-1].endswith(HOCUSPOCUS.awareness("bad\x01name", b"\0"))
     connection.closed(1000, clean=True)
+
+
+async def test_a_socket_is_read_again_when_its_member_leaves_in_the_middle_of_a_long_take(house: House) -> None:
+    """[R12] It may have other documents; nobody would find the seat to resume it later."""
+    ada, wire = await house.join()
+    edit(ada, typed(7, 0, "x" * 100_000))
+    assert not wire.reading
+    (seat,) = house.hub.served[ROOM].seats.values()
+    seat.served.leave(seat, clean=True)
+    assert wire.reading

@@ -54,7 +54,7 @@ class Connection(ABC):
     def opened(self, wire: Wire) -> None:
         """The upgrade is done."""
         self.wire = wire
-        self.hub.counts.connections += 1
+        self.counts.connections += 1
 
     def take_seat(self, served: Served, grant: Grant, document: str) -> Seat:
         """Joins the room under the name that the client has for it. Raises TryLater."""
@@ -319,7 +319,7 @@ class HocuspocusConnection(Connection):
 
     def _deny(self, address: str, error: MotetError, keep: bool = True) -> None:
         """[H9] Refusals are the document's; the socket stays, or every provider on it would reconnect in a loop."""
-        self.hub.counts.refused += 1
+        self.counts.refused += 1
         if keep:
             document = self._documents.setdefault(address, Document())
             document.state, document.seat, document.held = State.DENIED, None, []

@@ -61,8 +61,7 @@ class Group:
         self.dialect = dialect
         self.document = document
         self.seats: list[Seat] = []
-        status = dialect.sync_status(document, True)
-        self.saved = frame(status) if status is not None else b""
+        self.saved = self.encode(Out.SAVED, b"")
 
     def encode(self, out: Out, data: bytes) -> bytes:
         """A whole WebSocket frame, or nothing where the dialect cannot say it."""
@@ -103,7 +102,7 @@ class Host(Protocol):
         ...
 
     def submit(self, served: Served, rows: Sequence[Row]) -> None:
-        """To the journal; `served.stored` or `served.store_failed` follows, in order."""
+        """To the journal; `served.stored` follows, in order, unless the store fails: then all rooms are suspended."""
         ...
 
     def wall_clock(self) -> int:
@@ -155,6 +154,8 @@ class Served:
         """Gives the seat up; may be called again."""
         if self.seats.pop(seat.member.id, None) is None:
             return
+        # Who paused the socket, for a long take or a full journal, resumes the seats that it finds then.
+        seat.wire.resume_reading()
         group = seat.group
         group.seats.remove(seat)
         if not group.seats:
