@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import ipaddress
+import time
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import cast
 import structlog
 from uvicorn._types import ASGIApplication
 
-from motet.access import Authenticator, Credentials, OpenAccess
+from motet.access import Access, Authenticator, Credentials, OpenAccess, Roles, Rulings
 from motet.api import build
 from motet.config import Settings
 from motet.crdt import Replica, update_of_file
@@ -94,7 +95,7 @@ class App:
     async def accept(self, upgrade: Upgrade) -> Connection:
         """Which connection an upgrade becomes, by its path."""
         if upgrade.path == HOCUSPOCUS_PATH:
-            return HocuspocusConnection(self.hub, self.authenticator, upgrade.address)
+            return HocuspocusConnection(self.hub, upgrade.address)
         if upgrade.path.startswith(YJS_PATH):
             key = f"{upgrade.address} {upgrade.path}"
             try:
@@ -108,10 +109,10 @@ class App:
         if not is_room_name(name):
             raise Forbidden("a room name is 1-256 bytes of UTF-8 without control characters")
         room = RoomName(name)
-        grant = await self.authenticator.grant(Credentials(upgrade.query.get("token", ""), upgrade.address), room)
+        admission = await self.access.admit(Credentials(upgrade.query.get("token", ""), upgrade.address), room)
         served = await self.hub.open(room)
         served.room.check_places()
-        return YjsConnection(self.hub, served, grant, key)
+        return YjsConnection(self.hub, served, admission, key)
 
     async def run(self, on_started: Callable[[str], None] = lambda url: None) -> None:
         """Serves until SIGTERM or SIGINT; `on_started` gets the address when it listens.
@@ -127,7 +128,9 @@ class App:
     async def _run(self, store: SqliteStore, on_started: Callable[[str], None]) -> None:
         settings = self.settings
         journal = Journal(store, settings.max_journal_bytes, lambda: self.hub.journal_drained())
-        self.hub = Hub(settings, store, journal, self.seed)
+        roles = Roles(settings.roles, settings.lanes)
+        self.access = Access(self.authenticator, roles, Rulings(), time.time, is_open=settings.open)
+        self.hub = Hub(settings, store, journal, self.access, self.seed)
         self.keeper = Keeper(self.hub, lambda: free_bytes(settings.data))
         gateway = Gateway(self.accept, gateway_settings(settings))
         app = build(self.hub, lambda: gateway.statistics().connections)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
     InitSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -24,6 +25,18 @@ from pydantic_settings import (
 from motet.errors import ConfigError
 
 KIB, MIB = 1 << 10, 1 << 20
+
+
+def _words(value: object) -> object:
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+"""Several words: one string with commas or spaces between them, or a list in the settings file."""
+
+
+def _comments() -> dict[str, tuple[str, ...]]:
+    return {"comments": ("comments", "threads")}
 
 
 def config_file() -> Path:
@@ -57,6 +70,39 @@ class Settings(BaseSettings):
         description="room pattern to a file (Yjs update, .json or .txt) that seeds a new room exactly once",
     )
 
+    secret: SecretStr | None = Field(None, description="shared secret of HS256 tokens, at least 32 bytes")
+    secret_file: Path | None = Field(None, description="file that holds the secret, instead of the secret itself")
+    public_key_file: Path | None = Field(None, description="public keys (PEM, one or more, or a JWKS) of signed tokens")
+    jwks_url: str | None = Field(None, description="address of the public keys (JWKS) of signed tokens")
+    jwt_algorithms: Words = Field(
+        (), description="the only algorithms accepted; none given: HS256 with a secret, those of the public keys else"
+    )
+    jwt_audience: str | None = Field(None, description="audience that a token must name")
+    jwt_issuer: str | None = Field(None, description="issuer that a token must name")
+    auth_url: str | None = Field(None, description="address that is asked (POST) for a grant")
+    auth_headers: Words = Field((), description="request headers that are passed on to auth_url, by name")
+    auth_seconds: float = Field(5.0, gt=0, description="for auth_url to answer, one repetition included")
+    auth_cache_seconds: float = Field(5.0, ge=0, description="a grant of auth_url is used again for so long")
+    auth_callable: str | None = Field(
+        None, description="module:function that is asked for a grant, given credentials and room"
+    )
+    auth_cookie: str | None = Field(
+        None, description="cookie that carries the token of browsers; needs allowed_origins"
+    )
+    allowed_origins: Words = Field(
+        (), description="origins of pages, besides our own, that may open sockets and call the API; * is all"
+    )
+    trusted_proxies: Words = Field(
+        (), description="addresses and networks of proxies whose X-Forwarded-For is believed; unix is a unix socket"
+    )
+    roles: dict[str, Words] = Field(
+        default_factory=dict, description="roles of your own: name to what it may do (lanes, presence, history, …)"
+    )
+    lanes: dict[str, Words] = Field(
+        default_factory=_comments,
+        description="lanes of a document: name to root types; every other root is in the lane content",
+    )
+
     max_update_bytes: int = Field(16 * MIB, gt=0, description="one update; beyond it the edit is refused (4413)")
     max_room_bytes: int = Field(
         64 * MIB, gt=0, description="one document in memory, and so one sync step 2; beyond it edits are refused (4413)"
@@ -69,11 +115,38 @@ class Settings(BaseSettings):
     max_connections_per_address: int = Field(5000, gt=0, description="open sockets of one address; beyond it HTTP 429")
     max_pending_bytes: int = Field(256 * KIB, gt=0, description="bytes a socket may send before its room is open")
     max_pending_messages: int = Field(64, gt=0, description="messages a socket may send before its room is open")
+    max_pending_connections: int = Field(
+        1000, gt=0, description="sockets that nobody has signed in on; beyond it the oldest is closed"
+    )
+    pending_seconds: float = Field(10.0, gt=0, description="for a socket to name itself and a room; then 4401")
+    max_rooms_per_user: int = Field(1000, gt=0, description="rooms that one user is in; beyond it joins are refused")
     max_loaded_bytes: int = Field(
         1024 * MIB, gt=0, description="documents in memory; above it rooms without members leave at once"
     )
     max_journal_bytes: int = Field(
         8 * MIB, gt=0, description="updates waiting for the disk; above it reading from their writers pauses"
+    )
+
+    rate_seconds: float = Field(5.0, gt=0, description="a burst may be as large as so many seconds of its rate")
+    connection_frames_per_second: float = Field(1000.0, ge=0, description="messages of one socket; 0 is no limit")
+    connection_bytes_per_second: float = Field(8.0 * MIB, ge=0, description="bytes of one socket; 0 is no limit")
+    connection_presence_per_second: float = Field(
+        100.0, ge=0, description="presence messages of one socket; 0 is no limit"
+    )
+    connection_broadcasts_per_second: float = Field(
+        50.0, ge=0, description="stateless broadcasts of one socket; 0 is no limit"
+    )
+    user_frames_per_second: float = Field(4000.0, ge=0, description="messages of one user; 0 is no limit")
+    user_bytes_per_second: float = Field(32.0 * MIB, ge=0, description="bytes of one user; 0 is no limit")
+    user_joins_per_second: float = Field(50.0, ge=0, description="joins of one user; 0 is no limit")
+    address_frames_per_second: float = Field(0.0, ge=0, description="messages of one address; 0 is no limit")
+    address_bytes_per_second: float = Field(0.0, ge=0, description="bytes of one address; 0 is no limit")
+    address_joins_per_second: float = Field(0.0, ge=0, description="joins of one address; 0 is no limit")
+    room_frames_per_second: float = Field(0.0, ge=0, description="edits of one room; 0 is no limit")
+    room_bytes_per_second: float = Field(0.0, ge=0, description="bytes of edits of one room; 0 is no limit")
+    room_joins_per_second: float = Field(0.0, ge=0, description="joins of one room; 0 is no limit")
+    room_broadcasts_per_second: float = Field(
+        200.0, ge=0, description="stateless broadcasts of one room; 0 is no limit"
     )
 
     accept_seconds: float = Field(10.0, gt=0, description="for a room to open at an upgrade; then HTTP 503")

@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from motet import __version__
+from motet.access import Access, OpenAccess, Rulings, built_in
 from motet.api import build
 from motet.config import Settings
 from motet.ids import RoomName
@@ -32,7 +33,8 @@ class Site:
 async def site() -> AsyncIterator[Site]:
     store = MemoryStore()
     journal = Journal(store, 1 << 20, lambda: None)
-    hub = Hub(Settings(), store, journal, lambda room: None)
+    access = Access(OpenAccess(), built_in(), Rulings(), lambda: 0.0, is_open=True)
+    hub = Hub(Settings(), store, journal, access, lambda room: None)
     transport = httpx.ASGITransport(build(hub, lambda: 3), raise_app_exceptions=True)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://motet.test") as client:
         yield Site(hub, client)

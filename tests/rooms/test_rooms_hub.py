@@ -7,18 +7,18 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
-from motet.access import Grant, OpenAccess, Role
+from motet.access import Access, Admission, OpenAccess, Rulings, built_in
 from motet.config import Settings
 from motet.crdt import Replica
 from motet.errors import MotetError, Restarting, StoreCorrupt, Unavailable
-from motet.ids import RoomName, Seq, UserId
+from motet.ids import RoomName, Seq
 from motet.persistence import Journal, Kind, MemoryStore, Row
 from motet.rooms import HocuspocusConnection, Hub, Keeper, YjsConnection
 from motet.sync import HOCUSPOCUS, YJS, SyncStep1, Update
 from motet.varint import write, write_bytes
 
 ROOM = RoomName("notes/1")
-EDITOR = Grant(UserId(""), Role.EDITOR)
+EDITOR = Admission(OpenAccess.EVERYBODY, built_in()["editor"])
 
 
 def typed(client: int, clock: int, text: str) -> bytes:
@@ -92,7 +92,8 @@ class House:
         self.store = Store()
         self.free = 1 << 40
         journal = Journal(self.store, 1 << 20, lambda: self.hub.journal_drained())
-        self.hub = Hub(Settings(open=True, **limits), self.store, journal, seed)
+        access = Access(OpenAccess(), built_in(), Rulings(), lambda: 0.0, is_open=True)
+        self.hub = Hub(Settings(open=True, **limits), self.store, journal, access, seed)
         self.keeper = Keeper(self.hub, lambda: self.free)
 
     async def join(self, room: RoomName = ROOM) -> tuple[YjsConnection, Wire]:
@@ -282,7 +283,7 @@ def test_an_update_message_names_no_document_in_the_yjs_dialect() -> None:
 async def test_a_socket_whose_documents_are_denied_is_kept_alive(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """[R7] [H9] It stays open, and a client gives up a socket on which nothing is said for 30 s."""
     monkeypatch.setattr("motet.rooms.connection.KEEP_ALIVE", 0.01)
-    connection, wire = HocuspocusConnection(house.hub, OpenAccess(), "127.0.0.1"), Wire()
+    connection, wire = HocuspocusConnection(house.hub, "127.0.0.1"), Wire()
     connection.opened(wire)
     connection.received(HOCUSPOCUS.sync_step1("bad\x01name", b"\0"))
     await until(lambda: len(wire.frames) > 2)

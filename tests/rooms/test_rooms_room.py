@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from motet.access import OpenAccess, built_in
 from motet.crdt import Replica
 from motet.errors import MotetError, OverQuota, ProtocolViolation, TryLater
-from motet.ids import MemberId, UserId
+from motet.ids import MemberId
 from motet.presence import Roster
 from motet.rooms.effects import Broadcast, Dismiss, Effects, Out, Persist, Send, WorkDone, WorkOn
 from motet.rooms.limits import KEEP_ALIVE, PARKED, RoomLimits
@@ -36,7 +37,8 @@ class Fixture:
 
     def member(self, hocuspocus: bool = False, may_edit: bool = True) -> Member:
         self.ids += 1
-        return Member(MemberId(self.ids), UserId(""), may_edit, hocuspocus)
+        role = built_in()["editor" if may_edit else "viewer"]
+        return Member(MemberId(self.ids), OpenAccess.EVERYBODY, role, may_edit, hocuspocus)
 
     def join(self, hocuspocus: bool = False, may_edit: bool = True) -> Member:
         member = self.member(hocuspocus, may_edit)

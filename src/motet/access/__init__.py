@@ -1,9 +1,35 @@
 """ACCESS CONTROL: who someone is and what they may do in a room.
 
-Imports only errors, ids and config. Public names: `Role`, `Grant`, `Credentials`, `Authenticator`, `OpenAccess`.
-Tokens, callbacks and lanes join here; the check itself is one line in `rooms/room.py`, just before an update is taken.
+A `Grant` says who, and which role in which rooms; it comes from an `Authenticator` (a token, a callback, a function, or
+open mode). `Access` decides from the grant, the `Rulings` over it and the time. A `Role` is a set of lanes; the check
+itself is one line in `rooms/room.py`, just before an update is taken.
+
+Pure but for the authenticators that must ask somebody. Imports only errors, ids and config.
+Public names: those of `__all__`.
 """
 
-from motet.access.grant import Authenticator, Credentials, Grant, OpenAccess, Role
+from motet.access.access import Access, Admission
+from motet.access.grant import EVERYWHERE, Authenticator, Credentials, Grant, OpenAccess
+from motet.access.roles import ADMINISTRATION, HISTORY, NOBODY, PRESENCE, READ, Role, Roles, built_in
+from motet.access.rulings import KIND, Record, Rulings
 
-__all__ = ["Authenticator", "Credentials", "Grant", "OpenAccess", "Role"]
+__all__ = [
+    "ADMINISTRATION",
+    "EVERYWHERE",
+    "HISTORY",
+    "KIND",
+    "NOBODY",
+    "PRESENCE",
+    "READ",
+    "Access",
+    "Admission",
+    "Authenticator",
+    "Credentials",
+    "Grant",
+    "OpenAccess",
+    "Record",
+    "Role",
+    "Roles",
+    "Rulings",
+    "built_in",
+]

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 import typer
 
@@ -15,8 +15,9 @@ from motet.config import Settings, load
 Given = dict[str, Any]
 """Settings by name, as the command line gave them; None for those that it did not give."""
 
-FILE_ONLY = frozenset({"templates"})
-"""Settings that are no single value: in the settings file, or JSON in the environment."""
+FILE_ONLY = frozenset({"templates", "roles", "lanes", "secret"})
+"""Settings that are no single value (in the settings file, or JSON in the environment), and the one that every user of
+the machine could read in the list of processes."""
 
 
 def _option(name: str) -> inspect.Parameter:
@@ -24,9 +25,11 @@ def _option(name: str) -> inspect.Parameter:
     kind: Any = field.annotation
     if isinstance(kind, UnionType):
         (kind,) = (part for part in get_args(kind) if part is not type(None))
+    if get_origin(kind) is tuple:
+        kind = str  # words with commas between them
     flag = f"--{name.replace('_', '-')}"
     flags = f"{flag}/--no-{flag[2:]}" if kind is bool else flag
-    default = f"; default {field.default}" if field.default not in (None, "", False) else ""
+    default = f"; default {field.default}" if field.default not in (None, "", False, ()) else ""
     option = typer.Option(flags, help=f"{field.description} [MOTET_{name.upper()}{default}]", show_default=False)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]

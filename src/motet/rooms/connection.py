@@ -10,7 +10,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from enum import Enum, auto
 
-from motet.access import Authenticator, Credentials, Grant
+from motet.access import Admission, Credentials
 from motet.errors import Forbidden, MotetError, OverQuota, ProtocolViolation, Scope, TryLater
 from motet.ids import RoomName, is_room_name
 from motet.presence import EMPTY
@@ -56,9 +56,11 @@ class Connection(ABC):
         self.wire = wire
         self.counts.connections += 1
 
-    def take_seat(self, served: Served, grant: Grant, document: str) -> Seat:
+    def take_seat(self, served: Served, admission: Admission, document: str) -> Seat:
         """Joins the room under the name that the client has for it. Raises TryLater."""
-        member = Member(self.hub.member_id(), grant.user, grant.role.may_edit, self.dialect is HOCUSPOCUS)
+        grant, role = admission
+        writes_all = self.hub.access.roles.writes_all(role)
+        member = Member(self.hub.member_id(), grant, role, writes_all, self.dialect is HOCUSPOCUS)
         seat = served.join(member, self.dialect, document, self.wire, self)
         self.seats[document] = seat
         return seat
@@ -127,12 +129,12 @@ class YjsConnection(Connection):
 
     dialect = YJS
 
-    def __init__(self, hub: Hub, served: Served, grant: Grant, key: str) -> None:
+    def __init__(self, hub: Hub, served: Served, admission: Admission, key: str) -> None:
         """`key` says who it is and what it wants, for refusals."""
         super().__init__(hub)
         self._key = key
         self._served = served
-        self._grant = grant
+        self._admission = admission
         self._seat: Seat | None = None
 
     def opened(self, wire: Wire) -> None:
@@ -142,7 +144,7 @@ class YjsConnection(Connection):
             self.hang_up(TryLater("the room was closed just now"))
             return
         try:
-            self._seat = self.take_seat(self._served, self._grant, "")
+            self._seat = self.take_seat(self._served, self._admission, "")
         except MotetError as e:
             self._refused(e)
 
@@ -209,9 +211,8 @@ class HocuspocusConnection(Connection):
 
     dialect = HOCUSPOCUS
 
-    def __init__(self, hub: Hub, authenticator: Authenticator, address: str) -> None:
+    def __init__(self, hub: Hub, address: str) -> None:
         super().__init__(hub)
-        self._authenticator = authenticator
         self._address = address
         self._documents: dict[str, Document] = {}
         self._opening: set[asyncio.Task[None]] = set()
@@ -257,7 +258,7 @@ class HocuspocusConnection(Connection):
     def _accept(self, auth: Auth) -> None:
         self._session.admitted(auth)
         seat = self.seats[auth.document]
-        self.wire.write(frame(HOCUSPOCUS.authenticated(auth.document, readonly=not seat.member.may_edit)))
+        self.wire.write(frame(HOCUSPOCUS.authenticated(auth.document, readonly=not seat.member.writes_all)))
 
     # ---- opening a document
 
@@ -288,11 +289,11 @@ class HocuspocusConnection(Connection):
         try:
             if not is_room_name(name):
                 raise Forbidden("a room name is 1-256 bytes of UTF-8 without control characters")
-            grant = await self._authenticator.grant(Credentials(token, self._address), RoomName(name))
+            admission = await self.hub.access.admit(Credentials(token, self._address), RoomName(name))
             served = await self.hub.open(RoomName(name))
             if self.over or self._documents.get(address) is not document or document.state is not State.OPENING:
                 return
-            document.seat = self.take_seat(served, grant, address)
+            document.seat = self.take_seat(served, admission, address)
         except MotetError as e:
             if self._documents.get(address) is document and not self.over:
                 self._deny(address, e)

@@ -12,6 +12,7 @@ from itertools import count
 
 import structlog
 
+from motet.access import Access
 from motet.config import Settings
 from motet.crdt import Replica
 from motet.errors import MotetError, Restarting, Unavailable
@@ -33,10 +34,11 @@ Seeds = Callable[[RoomName], bytes | None]
 class Hub:
     """All rooms of the process."""
 
-    def __init__(self, settings: Settings, store: Store, journal: Journal, seeds: Seeds) -> None:
+    def __init__(self, settings: Settings, store: Store, journal: Journal, access: Access, seeds: Seeds) -> None:
         self.settings = settings
         self.store = store
         self.journal = journal
+        self.access = access
         self.counts = Counts()
         self.health = Health()
         self.served: dict[RoomName, Served] = {}

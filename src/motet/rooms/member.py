@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from motet.ids import MemberId, UserId
+from motet.access import Grant, Role
+from motet.ids import MemberId
 
 
 class Parked(NamedTuple):
@@ -24,8 +25,11 @@ class Member:
     """One connection inside a room. The room owns what is in it; whoever made it may keep it as a handle."""
 
     id: MemberId
-    user: UserId
-    may_edit: bool
+    grant: Grant
+    role: Role
+    """What the grant is worth in this room now."""
+    writes_all: bool
+    """The role may write every lane of the document, so that its updates need no closer look."""
     wants_status: bool
     """Its dialect tells authors what is saved."""
 

@@ -68,8 +68,8 @@ class Room:
         self.check_places()
         self.members[member.id] = member
         self.roster.audience = len(self.members)
-        if member.user:
-            self._users[member.id] = member.user
+        if member.grant.user:
+            self._users[member.id] = member.grant.user
         effects: list[Effect] = []
         if not member.wants_status:
             effects.append(self._ask(member))
@@ -100,7 +100,7 @@ class Room:
 
     def update(self, member: Member, data: bytes) -> Effects:
         """An Update of a member. This is the hot path; what is not ordinary is looked at closely."""
-        if len(data) > self._at_once or self.over_quota or self.suspended or not member.may_edit:
+        if len(data) > self._at_once or self.over_quota or self.suspended or not member.writes_all:
             return self._update_closely(member, data)
         try:
             ticket = self.replica.take(data, member.id)
@@ -125,7 +125,7 @@ class Room:
             return self._awareness(member, message.data, now)
         if isinstance(message, QueryAwareness):
             return [Send(member, Out.AWARENESS, self.roster.full() or EMPTY)]
-        if isinstance(message, BroadcastStateless) and member.may_edit:
+        if isinstance(message, BroadcastStateless) and member.writes_all:
             return [Broadcast(Out.STATELESS, message.payload.encode(), None)]
         return NOTHING
 
@@ -133,7 +133,7 @@ class Room:
         if self.suspended:
             member.owed += 1
             return NOTHING
-        if not member.may_edit:
+        if not member.writes_all:
             return self._refuse(member, Forbidden("this connection may not edit"), 1)
         return self._take(member, data, 1, self.limits.max_update_bytes, "max_update_bytes")
 
@@ -155,7 +155,7 @@ class Room:
         if self.suspended:
             member.owed = statuses
             return NOTHING
-        if not member.may_edit and data != NO_CHANGE:
+        if not member.writes_all and data != NO_CHANGE:
             return self._refuse(member, Forbidden("this connection may not edit"), statuses)
         return self._take(member, data, statuses, self.limits.max_room_bytes, "max_room_bytes")
 
@@ -241,7 +241,7 @@ class Room:
         ]
 
     def _awareness(self, member: Member, data: bytes, now: float) -> Effects:
-        applied = self.roster.apply(member.id, member.user, data, now)
+        applied = self.roster.apply(member.id, member.grant.user, data, now)
         owner = self.members.get(MemberId(applied.challenge)) if applied.challenge else None
         return [Challenge(owner)] if owner is not None else NOTHING
 
