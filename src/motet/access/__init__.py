@@ -9,7 +9,11 @@ Public names: those of `__all__`.
 """
 
 from motet.access.access import Access, Admission
+from motet.access.bearer import token_of
 from motet.access.grant import EVERYWHERE, Authenticator, Credentials, Grant, OpenAccess
+from motet.access.origins import Cors, Origins
+from motet.access.proxies import Proxies
+from motet.access.rates import JOIN_SECONDS, Meter, Rates
 from motet.access.roles import ADMINISTRATION, HISTORY, NOBODY, PRESENCE, READ, Role, Roles, built_in
 from motet.access.rulings import KIND, Record, Rulings
 
@@ -17,6 +21,7 @@ __all__ = [
     "ADMINISTRATION",
     "EVERYWHERE",
     "HISTORY",
+    "JOIN_SECONDS",
     "KIND",
     "NOBODY",
     "PRESENCE",
@@ -24,12 +29,18 @@ __all__ = [
     "Access",
     "Admission",
     "Authenticator",
+    "Cors",
     "Credentials",
     "Grant",
+    "Meter",
     "OpenAccess",
+    "Origins",
+    "Proxies",
+    "Rates",
     "Record",
     "Role",
     "Roles",
     "Rulings",
     "built_in",
+    "token_of",
 ]
