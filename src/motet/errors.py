@@ -1,4 +1,5 @@
-"""The error tree. Each class has a wire code (a WebSocket close code), a scope (how far it spreads) and a next move.
+"""The error tree. Each class has a wire code (a WebSocket close code), the HTTP status that says the same, a scope (how
+far it spreads) and a next move.
 
 Codes 4400-4499 are permanent (y-websocket 3.1 stops reconnecting on them); 45xx, 1012 and 1013 are transient.
 """
@@ -6,6 +7,7 @@ Codes 4400-4499 are permanent (y-websocket 3.1 stops reconnecting on them); 45xx
 from __future__ import annotations
 
 from enum import Enum
+from http import HTTPStatus
 from typing import ClassVar
 
 
@@ -31,6 +33,7 @@ class MotetError(Exception):
     """Any error that Motet raises on purpose. The message is safe to show to the peer that caused it."""
 
     code: ClassVar[int] = 4500
+    status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
     scope: ClassVar[Scope] = Scope.CONNECTION
     next_move: ClassVar[NextMove] = NextMove.LATER
 
@@ -44,6 +47,7 @@ class ProtocolViolation(MotetError):
     """Bytes that are no message of the dialect, or a message that its state does not allow."""
 
     code = 4400
+    status = HTTPStatus.BAD_REQUEST
     next_move = NextMove.STOP
 
 
@@ -51,6 +55,7 @@ class MalformedUpdate(MotetError):
     """Bytes that are no Yjs update, or one that contradicts what is known. Nothing was changed."""
 
     code = 4400
+    status = HTTPStatus.BAD_REQUEST
     scope = Scope.MESSAGE
     next_move = NextMove.RESYNC
 
@@ -58,6 +63,7 @@ class MalformedUpdate(MotetError):
 class IdConflict(MalformedUpdate):
     """Ids that are known arrived with other content: two replicas share a client id (`id_conflict` on the wire)."""
 
+    status = HTTPStatus.CONFLICT
     next_move = NextMove.STOP
 
 
@@ -65,6 +71,7 @@ class NotAuthenticated(MotetError):
     """No grant, or one that has ended."""
 
     code = 4401
+    status = HTTPStatus.UNAUTHORIZED
     next_move = NextMove.SIGN_IN
 
 
@@ -72,6 +79,7 @@ class Forbidden(MotetError):
     """The grant does not allow it."""
 
     code = 4403
+    status = HTTPStatus.FORBIDDEN
     scope = Scope.ROOM
     next_move = NextMove.STOP
 
@@ -80,6 +88,7 @@ class RoomDeleted(MotetError):
     """The room was deleted and its name is not reused."""
 
     code = 4404
+    status = HTTPStatus.NOT_FOUND
     scope = Scope.ROOM
     next_move = NextMove.STOP
 
@@ -88,6 +97,7 @@ class OverQuota(MotetError):
     """A room, document, message or number of members over its limit; the message names the limit."""
 
     code = 4413
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     scope = Scope.ROOM
     next_move = NextMove.STOP
 
@@ -96,6 +106,7 @@ class RateLimited(MotetError):
     """More than the limit allows for now; the message names the limit."""
 
     code = 4529
+    status = HTTPStatus.TOO_MANY_REQUESTS
     next_move = NextMove.LATER
 
 
@@ -103,6 +114,7 @@ class TryLater(MotetError):
     """The server or the room is full for now, or the member was too slow to follow."""
 
     code = 1013
+    status = HTTPStatus.SERVICE_UNAVAILABLE
     next_move = NextMove.LATER
 
 
@@ -110,6 +122,7 @@ class Restarting(MotetError):
     """The server is going away and will be back."""
 
     code = 1012
+    status = HTTPStatus.SERVICE_UNAVAILABLE
     next_move = NextMove.RECONNECT
 
 
@@ -117,6 +130,7 @@ class Unavailable(MotetError):
     """The store cannot be read or written now. Unreadable is never absent: nothing is known about the room."""
 
     code = 4503
+    status = HTTPStatus.SERVICE_UNAVAILABLE
     scope = Scope.ROOM
     next_move = NextMove.LATER
 

@@ -31,9 +31,9 @@ def test_paths_and_parameters_are_decoded_once() -> None:
 
 
 def test_headers_are_given_by_lower_case_name() -> None:
-    """[G13] Repeated ones are joined."""
+    """[G13] Repeated ones are joined; cookies in the way of cookies."""
     upgrade = parsed("/", ("cookie", " a=1 "), ("cookie", "b=\xff"), ("sec-websocket-protocol", "motet.v1, other"))
-    assert upgrade.headers["cookie"] == "a=1, b=\xff"
+    assert upgrade.headers["cookie"] == "a=1; b=\xff"
     assert upgrade.subprotocols == ("motet.v1", "other")
 
 

@@ -21,11 +21,12 @@ class Upgrade:
     query: Mapping[str, str]
     """Of a name given twice, the last."""
     headers: Mapping[str, str]
-    """By lower-case name; values of a repeated header are joined with ", "."""
+    """By lower-case name; values of a repeated header are joined with ", ", cookies with "; "."""
     address: str
     """The peer's IP address, or "unix"."""
     subprotocols: tuple[str, ...]
-    """As offered. The first is the one the gateway answers with: a browser fails when none of its own comes back."""
+    """As offered. The gateway answers with the first that is not `bearer.<token>`, or with that where there is no
+    other: a browser fails when none of its own comes back."""
 
 
 class Connection(Protocol):

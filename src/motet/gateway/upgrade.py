@@ -10,26 +10,15 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from urllib.parse import parse_qsl, unquote
 
-from motet import errors
 from motet.errors import MotetError
 from motet.gateway.port import Upgrade
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _MAX_QUERY_FIELDS = 64
+_TOKEN = "bearer."
+"""How a subprotocol begins that is none, but a token: browsers can send one in no header else."""
 RETRY_AFTER = 5
 """Seconds: what HTTP answers that mean "later" advise."""
-
-_STATUS: tuple[tuple[type[MotetError], HTTPStatus], ...] = (
-    (errors.ProtocolViolation, HTTPStatus.BAD_REQUEST),
-    (errors.NotAuthenticated, HTTPStatus.UNAUTHORIZED),
-    (errors.Forbidden, HTTPStatus.FORBIDDEN),
-    (errors.RoomDeleted, HTTPStatus.NOT_FOUND),
-    (errors.OverQuota, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
-    (errors.RateLimited, HTTPStatus.TOO_MANY_REQUESTS),
-    (errors.TryLater, HTTPStatus.SERVICE_UNAVAILABLE),
-    (errors.Restarting, HTTPStatus.SERVICE_UNAVAILABLE),
-    (errors.Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
-)
 
 
 class BadUpgrade(Exception):
@@ -51,7 +40,8 @@ def parse_upgrade(
     headers: dict[str, str] = {}
     for raw_name, raw_value in raw_headers:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1").strip()
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        comma = "; " if name == "cookie" else ", "  # RFC 9113, section 8.2.3
+        headers[name] = f"{headers[name]}{comma}{value}" if name in headers else value
     if method != "GET" or version != "1.1":
         raise BadUpgrade("a WebSocket is opened by GET over HTTP/1.1")
     if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
@@ -88,13 +78,9 @@ def accepted(upgrade: Upgrade) -> bytes:
     token = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest()).decode()
     lines = ["Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Accept: {token}"]
     if upgrade.subprotocols:
-        lines.append(f"Sec-WebSocket-Protocol: {upgrade.subprotocols[0]}")
+        spoken = (name for name in upgrade.subprotocols if not name.startswith(_TOKEN))
+        lines.append(f"Sec-WebSocket-Protocol: {next(spoken, upgrade.subprotocols[0])}")
     return _answer(HTTPStatus.SWITCHING_PROTOCOLS, lines, b"")
-
-
-def status_of(error: MotetError) -> HTTPStatus:
-    """The HTTP status that says the same as this error."""
-    return next((status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def refused(status: HTTPStatus, detail: str, *headers: str, code: int | None = None) -> bytes:
@@ -110,6 +96,8 @@ def refused(status: HTTPStatus, detail: str, *headers: str, code: int | None = N
         "Cache-Control: no-store",
         *headers,
     ]
+    if status is HTTPStatus.UNAUTHORIZED:
+        lines.append("WWW-Authenticate: Bearer")
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         lines.append(f"Retry-After: {RETRY_AFTER}")
     return _answer(status, lines, body)
@@ -117,7 +105,7 @@ def refused(status: HTTPStatus, detail: str, *headers: str, code: int | None = N
 
 def refused_by(error: MotetError) -> bytes:
     """The answer for an error of the tree."""
-    return refused(status_of(error), str(error), code=error.code)
+    return refused(error.status, str(error), code=error.code)
 
 
 def _answer(status: HTTPStatus, lines: Sequence[str], body: bytes) -> bytes:
