@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, isnan
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -30,7 +30,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Someone's right to be in rooms. Raises ValueError for a pattern that is none."""
+    """Someone's right to be in rooms. Raises ValueError for a pattern or a time that is none."""
 
     user: UserId
     """"" for someone unknown, in open mode only."""
@@ -50,6 +50,8 @@ class Grant:
     token_id: str = ""
 
     def __post_init__(self) -> None:
+        if isnan(self.expires) or isnan(self.issued):  # compared with any time, it would never end
+            raise ValueError("a grant's times are numbers")
         for pattern in self.rooms:
             parsed(pattern)
 

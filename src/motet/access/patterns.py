@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
+from motet.ids import MAX_ROOM_NAME
+
 ONE, ANY = "*", "**"
 
 
@@ -35,7 +37,11 @@ class Pattern:
         self._segments = tuple(text.split("/"))
         literals = [s for s in self._segments if s not in (ONE, ANY)]
         if not text or any(ONE in s for s in literals):
-            raise ValueError(f"{text!r} is no pattern of rooms: * and ** stand for whole segments, between slashes")
+            raise ValueError(
+                f"{text[:80]!r} is no pattern of rooms: * and ** stand for whole segments, between slashes"
+            )
+        if len(text) > MAX_ROOM_NAME:  # what it may cost to match is bounded with it
+            raise ValueError(f"{text[:80]!r}… is no pattern of rooms: it has more than {MAX_ROOM_NAME} characters")
         wild = next((i for i, s in enumerate(self._segments) if s in (ONE, ANY)), None)
         prefix = len(text) if wild is None else sum(len(s) + 1 for s in self._segments[:wild])
         self.rank = Rank(wild is None, prefix, len(literals), self._segments.count(ONE))

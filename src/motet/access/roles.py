@@ -82,6 +82,10 @@ class Roles:
         """Every role."""
         return tuple(self._roles)
 
+    def unknown(self, names: Iterable[str]) -> str | None:
+        """The first name that nobody defined: whoever wrote it meant something else."""
+        return next((name for name in names if name not in self._roles), None)
+
     def lane(self, root: str) -> str:
         """The lane that a root type of a document is in."""
         return self._lane_of.get(root, CONTENT)

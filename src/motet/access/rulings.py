@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from math import inf
+from math import inf, isfinite
 from typing import NamedTuple
 
 from motet.access.grant import Grant
@@ -44,11 +44,11 @@ class Rulings:
                 match json.loads(key), json.loads(value):
                     case ["role", str(room), str(user)], str(role):
                         rulings._roles[room, user] = role
-                    case [("user" | "room" | "token") as what, str(subject)], (int() | float()) as at:
+                    case [("user" | "room" | "token") as what, str(subject)], (int() | float()) as at if isfinite(at):
                         rulings._revoked(what)[subject] = float(at)
                     case _:
                         raise ValueError("of no known form")
-            except ValueError as e:
+            except (ValueError, OverflowError) as e:
                 raise StoreCorrupt(f"the ruling {key} cannot be read: {e}") from e
         return rulings
 
