@@ -41,7 +41,7 @@ async def test_older_data_are_brought_up_to_date_step_by_step(tmp_path: Path, mo
         schema.migrate(connection, NEXT)
         schema.migrate(connection, NEXT)
         assert connection.execute("SELECT name, colour FROM rooms").fetchall() == [(ROOM, "red")]
-        assert schema.version(connection, NEXT) == 2
+        assert schema.version(connection, NEXT) == len(NEXT)
 
 
 async def test_a_step_that_fails_leaves_the_version_before_it(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ async def test_a_step_that_fails_leaves_the_version_before_it(tmp_path: Path) ->
     with pytest.raises(sqlite3.OperationalError), raw(tmp_path) as connection:
         schema.migrate(connection, broken)
     with raw(tmp_path) as connection:
-        assert schema.version(connection, broken) == 2
+        assert schema.version(connection, broken) == len(NEXT)
         assert connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'half'").fetchone() is None
 
 

@@ -3,10 +3,12 @@
 A room's log is gapless: row `seq` follows row `seq - 1`, from 1. A snapshot at `seq` stands for all rows up to `seq`,
 so a room is its snapshot and the rows after it (the tail). Rows below a snapshot are history: compaction drops them,
 or keeps them for `Store.sweep` to drop by age. The default of the server's retention setting is 0 days (drop at
-compaction): a board that overwrites a value thousands of times stays small on disk.
+compaction): a board that overwrites a value thousands of times stays small on disk. A room that was deleted is a
+tombstone: its name, and when. Records are small values by kind and key, for what must outlive the process beside rooms.
 
 - `port`: the `Store` protocol (and `StoreReader`, its reading half) with its frozen types.
-- `memory`, `sqlite`: the implementations. `contract`: the suite that every implementation passes, importable by others.
+- `memory`, `sqlite`: the implementations. `contract`: the suite that every implementation passes, importable by others
+  (`contract_model`: its random histories).
 - `journal`: group commit in front of a store; the hub writes through it.
 - `backup`, `disk`, `importers`: copies of a data directory, the low-disk mark, other servers' databases.
 

@@ -7,20 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import ClassVar
 
+from motet.errors import RoomDeleted
 from motet.ids import RoomName, Seq
-from motet.persistence.port import Kind, RoomInfo, Row, Snapshot, Store, StoredRoom, StoredRow
-
-ROOM = RoomName("team/plan")
-OTHER = RoomName("team/žluťoučký kůň")
-
-
-def row(data: bytes, room: RoomName = ROOM, author: str = "ada", at: int = 1_000, kind: Kind = Kind.UPDATE) -> Row:
-    """A row with defaults for what a test does not care about."""
-    return Row(room, author, at, kind, data)
+from motet.persistence.contract_model import OTHER, ROOM, data_of, play, raises, row
+from motet.persistence.port import Kind, RoomInfo, Snapshot, Store, StoredRoom, StoredRow
 
 
 class StoreContract:
@@ -73,7 +67,7 @@ class StoreContract:
         async with self._opened() as store:
             await store.append([row(b"late", at=900), row(b"early", at=1)])
             await store.append([row(b"earlier", at=0)])
-            assert _data(await store.load(ROOM)) == [b"late", b"early", b"earlier"]
+            assert data_of(await store.load(ROOM)) == [b"late", b"early", b"earlier"]
 
     async def test_a_batch_may_be_larger_than_a_statement(self) -> None:
         """[P2]"""
@@ -82,7 +76,7 @@ class StoreContract:
             await store.append([row(b"first")])
             seqs = await store.append(rows)
             assert [s for s, r in zip(seqs, rows, strict=True) if r.room == ROOM] == list(range(2, 6_002))
-            assert _data(await store.load(OTHER)) == [r.data for r in rows if r.room == OTHER]
+            assert data_of(await store.load(OTHER)) == [r.data for r in rows if r.room == OTHER]
 
     async def test_overlapping_appends_keep_rooms_gapless(self) -> None:
         """[P2]"""
@@ -100,7 +94,7 @@ class StoreContract:
             seed = [row(b"seed", kind=Kind.SEED), row(b"more")]
             assert await store.create(seed)
             assert not await store.create([row(b"again", kind=Kind.SEED)])
-            assert _data(await store.load(ROOM)) == [b"seed", b"more"]
+            assert data_of(await store.load(ROOM)) == [b"seed", b"more"]
             await store.append([row(b"x", OTHER)])
             assert not await store.create([row(b"late", OTHER)])
 
@@ -109,7 +103,7 @@ class StoreContract:
         async with self._opened() as store:
             won = await asyncio.gather(*(store.create([row(b"%d" % i)]) for i in range(20)))
             assert sum(won) == 1
-            assert _data(await store.load(ROOM)) == [b"%d" % won.index(True)]
+            assert data_of(await store.load(ROOM)) == [b"%d" % won.index(True)]
 
     async def test_a_snapshot_stands_for_the_rows_up_to_it(self) -> None:
         """[P4] [P7]"""
@@ -121,7 +115,7 @@ class StoreContract:
                 await store.compact(room, snapshot, keep_rows)
                 loaded = await store.load(room)
                 assert loaded is not None
-                assert (loaded.head, loaded.snapshot, _data(loaded)) == (5, snapshot, [b"4", b"5"])
+                assert (loaded.head, loaded.snapshot, data_of(loaded)) == (5, snapshot, [b"4", b"5"])
                 assert list(await store.append([row(b"6", room)])) == [6]
                 assert await store.verify(room) == []
 
@@ -130,7 +124,7 @@ class StoreContract:
         async with self._opened() as store:
             await store.append([row(b"1"), row(b"2")])
             await store.compact(ROOM, Snapshot(Seq(2), b"12", b"", 5), keep_rows=False)
-            assert _data(await store.load(ROOM)) == []
+            assert data_of(await store.load(ROOM)) == []
             assert await store.verify(ROOM) == []
             assert list(await store.append([row(b"3")])) == [3]
             await store.compact(ROOM, Snapshot(Seq(3), b"123", b"", 6), keep_rows=False)
@@ -141,11 +135,11 @@ class StoreContract:
         """[P6]"""
         async with self._opened() as store:
             await store.append([row(b"1"), row(b"2"), row(b"3")])
-            await _raises(ValueError, store.compact(ROOM, Snapshot(Seq(4), b"", b"", 1), keep_rows=False))
-            await _raises(ValueError, store.compact(OTHER, Snapshot(Seq(0), b"", b"", 1), keep_rows=False))
+            await raises(ValueError, store.compact(ROOM, Snapshot(Seq(4), b"", b"", 1), keep_rows=False))
+            await raises(ValueError, store.compact(OTHER, Snapshot(Seq(0), b"", b"", 1), keep_rows=False))
             await store.compact(ROOM, Snapshot(Seq(2), b"12", b"", 1), keep_rows=False)
             before = await store.load(ROOM)
-            await _raises(ValueError, store.compact(ROOM, Snapshot(Seq(1), b"1", b"", 2), keep_rows=False))
+            await raises(ValueError, store.compact(ROOM, Snapshot(Seq(1), b"1", b"", 2), keep_rows=False))
             assert await store.load(ROOM) == before
             await store.compact(ROOM, Snapshot(Seq(2), b"smaller", b"", 2), keep_rows=False)
 
@@ -161,7 +155,7 @@ class StoreContract:
             assert await store.sweep(before=100) == 3  # 6 is no history
             assert await store.sweep(before=100) == 0
             assert await store.load(ROOM) == before
-            assert _data(await store.load(OTHER)) == [b"x"]
+            assert data_of(await store.load(OTHER)) == [b"x"]
 
     async def test_a_long_history_is_dropped_whole(self) -> None:
         """[P7]"""
@@ -215,50 +209,121 @@ class StoreContract:
             assert [await store.load(ROOM), await store.load(OTHER)] == before
             assert list(await store.append([row(b"3"), row(b"y", OTHER)])) == [3, 2]
 
+    async def test_a_deleted_room_is_neither_there_nor_absent(self) -> None:
+        """[P18]"""
+        async with self._opened() as store:
+            await store.append([row(b"1"), row(b"2"), row(b"x", OTHER)])
+            await store.compact(ROOM, Snapshot(Seq(1), b"1", b"", 5), keep_rows=True)
+            assert await store.delete(ROOM, 86_400_000, absent_too=False)
+            await raises(RoomDeleted, store.load(ROOM))
+            assert [i.name async for i in store.rooms()] == [OTHER]
+            assert (await store.statistics()).rooms == 1
+            assert await store.verify(ROOM) == [f"the room {ROOM!r} was deleted at 1970-01-02 00:00:00 UTC"]
+            assert await store.integrity() == []
+            assert data_of(await store.load(OTHER)) == [b"x"]
+
+    async def test_a_late_write_does_not_bring_a_room_back(self) -> None:
+        """[P18]"""
+        async with self._opened() as store:
+            await store.append([row(b"1"), row(b"x", OTHER)])
+            await store.delete(ROOM, 5, absent_too=False)
+            await raises(RoomDeleted, store.append([row(b"y", OTHER), row(b"2"), row(b"z", OTHER)]))
+            await raises(RoomDeleted, store.create([row(b"seed", kind=Kind.SEED)]))
+            for seq in (0, 1, 2):
+                await raises(RoomDeleted, store.compact(ROOM, Snapshot(Seq(seq), b"1", b"", 1), keep_rows=False))
+            await raises(RoomDeleted, store.load(ROOM))
+            assert list(await store.append([row(b"y", OTHER)])) == [2]
+            assert data_of(await store.load(OTHER)) == [b"x", b"y"]
+
+    async def test_a_room_is_deleted_once(self) -> None:
+        """[P18] The first time counts."""
+        async with self._opened() as store:
+            await store.append([row(b"1")])
+            assert all(await asyncio.gather(*(store.delete(ROOM, 1_000, absent_too=False) for _ in range(5))))
+            assert await store.delete(ROOM, 9_000, absent_too=True)
+            (problem,) = await store.verify(ROOM)
+            assert problem.endswith("00:00:01 UTC")
+
+    async def test_a_room_of_which_nothing_was_stored_is_deleted_only_when_asked_to(self) -> None:
+        """[P18]"""
+        async with self._opened() as store:
+            assert not await store.delete(ROOM, 5, absent_too=False)
+            assert await store.load(ROOM) is None
+            assert await store.delete(ROOM, 5, absent_too=True)
+            await raises(RoomDeleted, store.load(ROOM))
+            await raises(RoomDeleted, store.append([row(b"late")]))
+
+    async def test_a_recreated_room_is_absent_and_begins_at_1(self) -> None:
+        """[P20]"""
+        async with self._opened() as store:
+            assert not await store.recreate(ROOM)
+            await store.append([row(b"%d" % i) for i in range(600)])
+            await store.compact(ROOM, Snapshot(Seq(300), b"old", b"", 5), keep_rows=True)
+            assert not await store.recreate(ROOM)
+            await store.delete(ROOM, 5, absent_too=False)
+            assert await store.recreate(ROOM)
+            assert not await store.recreate(ROOM)
+            assert await store.load(ROOM) is None
+            assert await store.create([row(b"new", kind=Kind.SEED)])
+            assert list(await store.append([row(b"newer")])) == [2]
+            loaded = await store.load(ROOM)
+            assert loaded is not None
+            assert (loaded.head, loaded.snapshot, data_of(loaded)) == (2, None, [b"new", b"newer"])
+            assert await store.verify(ROOM) == []
+
+    async def test_what_is_still_dropping_the_old_rooms_rows_leaves_the_new_ones_alone(self) -> None:
+        """[P20]"""
+        async with self._opened() as store:
+            await store.append([row(b"%d" % i, at=1) for i in range(3_000)])
+            compacting = asyncio.create_task(store.compact(ROOM, Snapshot(Seq(2_900), b"old", b"", 5), keep_rows=False))
+            sweeping = asyncio.create_task(store.sweep(before=100))
+            deleting = asyncio.create_task(store.delete(ROOM, 5, absent_too=False))
+            await asyncio.sleep(0)  # all three have begun
+            assert await store.recreate(ROOM) or (await deleting and await store.recreate(ROOM))
+            await store.append([row(b"new %d" % i, at=1) for i in range(1, 301)])
+            await store.compact(ROOM, Snapshot(Seq(200), b"new", b"", 5), keep_rows=True)
+            await asyncio.gather(compacting, sweeping, deleting)
+            loaded = await store.load(ROOM)
+            assert loaded is not None
+            assert data_of(loaded) == [b"new %d" % i for i in range(201, 301)]
+            assert await store.verify(ROOM) == []
+
+    async def test_records_are_kept_by_kind_and_key(self) -> None:
+        """[P21]"""
+        async with self._opened() as store:
+            assert await store.records("access") == {}
+            await store.put_record("access", "ada", b"1")
+            await store.put_record("access", "žofie", bytes(range(256)))
+            await store.put_record("acces", "sada", b"another kind")
+            await store.put_record("access", "ada", b"")
+            await store.put_record("access", "never there", None)
+            assert await store.records("access") == {"ada": b"", "žofie": bytes(range(256))}
+            assert await store.records("acces") == {"sada": b"another kind"}
+            await store.put_record("access", "ada", None)
+            assert await store.records("access") == {"žofie": bytes(range(256))}
+            assert await store.integrity() == []
+            assert [i async for i in store.rooms()] == []
+
+    async def test_tombstones_and_records_are_there_after_a_restart(self) -> None:
+        """[P18] [P20] [P21]"""
+        if not self.durable:
+            return
+        async with self._opened() as store:
+            await store.append([row(b"1"), row(b"x", OTHER)])
+            await store.delete(ROOM, 5, absent_too=False)
+            await store.delete(OTHER, 5, absent_too=False)
+            await store.recreate(OTHER)
+            await store.put_record("access", "ada", b"1")
+            await store.put_record("access", "bob", b"1")
+            await store.put_record("access", "bob", None)
+        async with self._opened() as store:
+            await raises(RoomDeleted, store.load(ROOM))
+            await raises(RoomDeleted, store.append([row(b"2")]))
+            assert await store.load(OTHER) is None
+            assert await store.records("access") == {"ada": b"1"}
+
     async def test_any_history_loads_like_a_list_of_rows(self) -> None:
-        """[P2] [P4] [P6] [P7]"""
+        """[P2] [P4] [P6] [P7] [P18] [P20]"""
         for seed in [1, 2, random.randrange(2**32)]:
             async with self._opened() as store:
-                await _play(store, random.Random(seed), f"seed {seed}")
-
-
-async def _play(store: Store, rng: random.Random, label: str) -> None:
-    """Random appends, compactions and sweeps against the obvious: a list of bytes per room."""
-    rows: dict[RoomName, list[bytes]] = {RoomName(f"{label}/{i}"): [] for i in range(4)}
-    snapshots: dict[RoomName, int] = dict.fromkeys(rows, 0)
-    for step in range(150):
-        room = rng.choice(list(rows))
-        action = rng.random()
-        if action < 0.7:
-            batch = [row(b"%d.%d" % (step, i), rng.choice(list(rows)), at=rng.randrange(99)) for i in range(3)]
-            await store.append(batch)
-            for r in batch:
-                rows[r.room].append(r.data)
-        elif action < 0.9 and rows[room]:
-            seq = rng.randint(max(snapshots[room], 1), len(rows[room]))
-            snapshot = Snapshot(Seq(seq), b"|".join(rows[room][:seq]), b"", step)
-            await store.compact(room, snapshot, keep_rows=rng.random() < 0.5)
-            snapshots[room] = seq
-        else:
-            await store.sweep(rng.randrange(99))
-        loaded = await store.load(room)
-        if loaded is None:
-            assert rows[room] == [], label
-            continue
-        base = loaded.snapshot.data.split(b"|") if loaded.snapshot else []
-        assert base + _data(loaded) == rows[room], f"{label}, step {step}"
-        assert loaded.head == len(rows[room]), f"{label}, step {step}"
-        assert await store.verify(room) == [], f"{label}, step {step}"
-
-
-def _data(room: StoredRoom | None) -> list[bytes]:
-    assert room is not None
-    return [r.data for r in room.tail]
-
-
-async def _raises(error: type[Exception], awaitable: Awaitable[object]) -> None:
-    try:
-        await awaitable
-    except error:
-        return
-    raise AssertionError(f"{error.__name__} was not raised")
+                await play(store, random.Random(seed), f"seed {seed}")

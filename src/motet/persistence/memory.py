@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from motet.errors import RoomDeleted
 from motet.ids import RoomName, Seq
-from motet.persistence.port import RoomInfo, Row, Snapshot, StoredRoom, StoredRow, StoreStatistics
+from motet.persistence.port import RoomInfo, Row, Snapshot, StoredRoom, StoredRow, StoreStatistics, room_deleted
 
 _NOTHING = Seq(0)
 
@@ -33,14 +34,19 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._rooms: dict[RoomName, _Room] = {}
+        self._tombstones: dict[RoomName, int] = {}
+        self._records: dict[tuple[str, str], bytes] = {}
 
     async def load(self, room: RoomName) -> StoredRoom | None:
+        self._refuse_deleted(room)
         held = self._rooms.get(room)
         if held is None:
             return None
         return StoredRoom(held.head, held.snapshot, tuple(row for row in held.rows if row.seq > held.covered))
 
     async def append(self, rows: Sequence[Row]) -> Sequence[Seq]:
+        for row in rows:
+            self._refuse_deleted(row.room)
         seqs = []
         for row in rows:
             held = self._rooms.setdefault(row.room, _Room())
@@ -56,12 +62,34 @@ class MemoryStore:
         return True
 
     async def compact(self, room: RoomName, snapshot: Snapshot, keep_rows: bool) -> None:
+        self._refuse_deleted(room)
         held = self._rooms.get(room)
         if held is None or not held.covered <= snapshot.seq <= held.head:
             raise ValueError(f"no snapshot of {room!r} can be at {snapshot.seq}")
         held.snapshot = snapshot
         if not keep_rows:
             held.rows = [row for row in held.rows if row.seq > snapshot.seq]
+
+    async def delete(self, room: RoomName, at: int, absent_too: bool) -> bool:
+        if self._rooms.pop(room, None) is not None or absent_too:
+            self._tombstones.setdefault(room, at)
+        return room in self._tombstones
+
+    async def recreate(self, room: RoomName) -> bool:
+        return self._tombstones.pop(room, None) is not None
+
+    def _refuse_deleted(self, room: RoomName) -> None:
+        if room in self._tombstones:
+            raise room_deleted(room, self._tombstones[room])
+
+    async def records(self, kind: str) -> Mapping[str, bytes]:
+        return {key: value for (of, key), value in self._records.items() if of == kind}
+
+    async def put_record(self, kind: str, key: str, value: bytes | None) -> None:
+        if value is None:
+            self._records.pop((kind, key), None)
+        else:
+            self._records[kind, key] = value
 
     async def sweep(self, before: int) -> int:
         dropped = 0
@@ -81,7 +109,10 @@ class MemoryStore:
             yield RoomInfo(name, held.head, held.size, Seq(held.covered), snapshot_at, updated_at)
 
     async def verify(self, room: RoomName) -> list[str]:
-        return [] if room in self._rooms else ["there is no such room"]
+        try:
+            return [] if await self.load(room) else ["there is no such room"]
+        except RoomDeleted as error:
+            return [str(error)]
 
     async def integrity(self) -> list[str]:
         return []

@@ -30,6 +30,20 @@ MIGRATIONS: Sequence[Migration] = (
         "CREATE TABLE probe (id INTEGER PRIMARY KEY, writes INTEGER NOT NULL)",
         "INSERT INTO probe VALUES (1, 0)",
     ),
+    (
+        # An id is never used again: a step of a compaction or a sweep that comes after its room was deleted, and the
+        # name given away anew, meets nobody else's rows. SQLite can only make such a table, not change one.
+        "CREATE TABLE rooms_2 (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE)",
+        "INSERT INTO rooms_2 (id, name) SELECT id, name FROM rooms",
+        "DROP TABLE rooms",
+        "ALTER TABLE rooms_2 RENAME TO rooms",
+        "CREATE TABLE tombstones (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, at INTEGER NOT NULL,"
+        " checksum INTEGER NOT NULL)",
+        # Ids of deleted rooms some of whose bytes may still be in the files.
+        "CREATE TABLE leftovers (room INTEGER PRIMARY KEY)",
+        "CREATE TABLE records (kind TEXT NOT NULL, key TEXT NOT NULL, checksum INTEGER NOT NULL, value BLOB NOT NULL,"
+        " PRIMARY KEY (kind, key)) WITHOUT ROWID",
+    ),
 )
 
 

@@ -7,7 +7,7 @@ far below. Commands read the same file from their own process, without the lock 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from motet.persistence.lock import DataLock
 from motet.persistence.port import RoomInfo, Row, Snapshot, StoredRoom, StoreStatistics
 from motet.persistence.sqlite_file import DATABASE, errors_translated, prepare
 from motet.persistence.sqlite_read import ReadSession
-from motet.persistence.sqlite_write import WriteSession
+from motet.persistence.sqlite_write import SLACK_PAGES, WriteSession
 from motet.persistence.threads import SessionThread
 
 _FOREVER = 2**63 - 1
@@ -46,6 +46,9 @@ class SqliteReader:
                 yield info
             last = page[-1].name
             page = await self._reader.run(partial(ReadSession.page_of_rooms, start=last, after=True))
+
+    async def records(self, kind: str) -> Mapping[str, bytes]:
+        return await self._reader.run(lambda session: session.records(kind))
 
     async def verify(self, room: RoomName) -> list[str]:
         try:
@@ -97,7 +100,21 @@ class SqliteStore(SqliteReader):
             await self._drop(key, snapshot.seq, _FOREVER)
             await self._reclaim()
 
+    async def delete(self, room: RoomName, at: int, absent_too: bool) -> bool:
+        buried = await self._writer.run(lambda session: session.bury(room, at, absent_too))
+        if buried:
+            await self._purge()
+        return buried
+
+    async def recreate(self, room: RoomName) -> bool:
+        # What the deleted room may have left has another id than the rows to come.
+        return await self._writer.run(lambda session: session.lift(room))
+
+    async def put_record(self, kind: str, key: str, value: bytes | None) -> None:
+        await self._writer.run(lambda session: session.put_record(kind, key, value))
+
     async def sweep(self, before: int) -> int:
+        await self._purge()
         dropped = 0
         page = await self._reader.run(lambda session: session.page_of_history(0))
         while page:
@@ -124,10 +141,26 @@ class SqliteStore(SqliteReader):
             dropped += n
         return dropped
 
+    async def _purge(self) -> None:
+        """Drops what deleted rooms left, in steps that appends go between.
+
+        A room is done with when its bytes are in neither file: no free page is left to hold them (SQLite overwrites
+        those only where it is free), and the write-ahead log is empty. What a crash or a reader prevents comes again.
+        """
+        rooms = await self._writer.run(WriteSession.leftovers)
+        for room in rooms:
+            await self._drop(room, _FOREVER, _FOREVER)
+            await self._writer.run(partial(WriteSession.drop_rest, room=room))
+        if rooms:
+            while await self._writer.run(partial(WriteSession.reclaim, slack=0)):
+                pass
+            if await self._writer.run(WriteSession.checkpoint):
+                await self._writer.run(partial(WriteSession.purged, rooms=rooms))
+
     async def _reclaim(self) -> None:
         """Gives free pages back; the file shrinks with the checkpoint."""
         reclaimed = False
-        while await self._writer.run(WriteSession.reclaim):
+        while await self._writer.run(partial(WriteSession.reclaim, slack=SLACK_PAGES)):
             reclaimed = True
         if reclaimed:
             await self._writer.run(WriteSession.checkpoint)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from motet.errors import StoreCorrupt
+from motet.errors import RoomDeleted, StoreCorrupt
 from motet.ids import RoomName, Seq
-from motet.persistence.checksum import room_salt, row_checksum, snapshot_checksum
-from motet.persistence.port import Kind, RoomInfo, Snapshot, StoredRoom, StoredRow, StoreStatistics
+from motet.persistence.checksum import record_checksum, room_salt, row_checksum, snapshot_checksum, tombstone_checksum
+from motet.persistence.port import Kind, RoomInfo, Snapshot, StoredRoom, StoredRow, StoreStatistics, room_deleted
 from motet.persistence.sqlite_file import open_reader, transaction
 
 PAGE = 256
@@ -19,6 +20,8 @@ ROOM_ID = "SELECT id FROM rooms WHERE name = ?"
 # The author as bytes: a damaged one must fail its checksum, not its decoding.
 _ROWS = "SELECT seq, at, kind, CAST(author AS BLOB), checksum, data FROM log WHERE room = ? AND seq > ? ORDER BY seq"
 _SNAPSHOT = "SELECT seq, at, checksum, sidecar, data FROM snapshots WHERE room = ?"
+_TOMBSTONES = "SELECT name, at, checksum FROM tombstones"
+_RECORDS = "SELECT kind, key, checksum, value FROM records"
 _PAGE_OF_ROOMS = f"""
     SELECT name,
         (SELECT max(seq) FROM log WHERE room = r.id),
@@ -46,6 +49,7 @@ class ReadSession:
         with transaction(self._connection, "BEGIN"):
             found = self._connection.execute(ROOM_ID, (room,)).fetchone()
             if found is None:
+                refuse_deleted(self._connection, room)
                 return None
             salt = room_salt(room)
             snapshot = self._snapshot(found[0], salt)
@@ -82,11 +86,24 @@ class ReadSession:
         """For up to PAGE rooms with a snapshot: the room's id, the snapshot's seq, when its first row was written."""
         return self._connection.execute(_PAGE_OF_HISTORY, (after,)).fetchall()
 
+    def records(self, kind: str) -> Mapping[str, bytes]:
+        """The records of a kind. All are read: a damaged kind, or a damaged page, must not make one absent."""
+        with transaction(self._connection, "BEGIN"):
+            for (found,) in self._connection.execute("PRAGMA integrity_check(records)"):  # 1.5 ms for 10,000
+                if found != "ok":
+                    raise StoreCorrupt(f"the records are damaged: {found}")
+            records = [_checked_record(columns) for columns in self._connection.execute(_RECORDS)]
+        return {key: value for of, key, value in records if of == kind}
+
     def verify(self, room: RoomName) -> list[str]:
         """All problems of a room; one row in memory at a time."""
         with transaction(self._connection, "BEGIN"):
             found = self._connection.execute(ROOM_ID, (room,)).fetchone()
             if found is None:
+                try:
+                    refuse_deleted(self._connection, room)
+                except RoomDeleted as error:
+                    return [str(error)]
                 return ["there is no such room"]
             problems: list[str] = []
             try:
@@ -99,9 +116,14 @@ class ReadSession:
         return problems
 
     def integrity(self) -> list[str]:
-        """What SQLite finds wrong with the file: pages, and indexes that disagree with their tables."""
+        """What SQLite finds wrong with the file (pages, and indexes that disagree with their tables), and we with
+        tombstones and records."""
         found = [str(text) for (text,) in self._connection.execute("PRAGMA integrity_check")]
-        return [] if found == ["ok"] else found
+        return [
+            *([] if found == ["ok"] else found),
+            *_problems(_checked_tombstone, self._connection.execute(_TOMBSTONES)),
+            *_problems(_checked_record, self._connection.execute(_RECORDS)),
+        ]
 
     def statistics(self) -> StoreStatistics:
         (rooms,) = self._connection.execute("SELECT count(*) FROM rooms").fetchone()
@@ -148,6 +170,43 @@ class ReadSession:
             yield "the room has lost all its rows"
         elif 0 < expected <= base:
             yield f"rows {expected} to {base} are missing"
+
+
+def tombstone(connection: sqlite3.Connection, room: RoomName) -> int | None:
+    """When the room was deleted, in milliseconds since the epoch; None if it was not. Raises StoreCorrupt."""
+    found = connection.execute(f"{_TOMBSTONES} WHERE name = ?", (room,)).fetchone()
+    return None if found is None else _checked_tombstone(found)
+
+
+def refuse_deleted(connection: sqlite3.Connection, room: RoomName) -> None:
+    """To be asked when a room is not there. Raises RoomDeleted, StoreCorrupt."""
+    at = tombstone(connection, room)
+    if at is not None:
+        raise room_deleted(room, at)
+
+
+def _checked_tombstone(columns: Sequence[object]) -> int:
+    name, at, checksum = columns
+    if not (isinstance(name, str) and isinstance(at, int) and tombstone_checksum(room_salt(name), at) == checksum):
+        raise StoreCorrupt(f"the tombstone of {name!r} is damaged: its checksum is wrong")
+    return at
+
+
+def _checked_record(columns: Sequence[object]) -> tuple[str, str, bytes]:
+    kind, key, checksum, value = columns
+    if not (isinstance(kind, str) and isinstance(key, str) and isinstance(value, bytes)):
+        raise StoreCorrupt(f"the record {kind!r}, {key!r} is damaged: it is not of its types")
+    if record_checksum(kind, key, value) != checksum:
+        raise StoreCorrupt(f"the record {kind!r}, {key!r} is damaged: its checksum is wrong")
+    return kind, key, value
+
+
+def _problems(check: Callable[[Sequence[object]], object], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    for columns in rows:
+        try:
+            check(columns)
+        except StoreCorrupt as error:
+            yield str(error)
 
 
 def _checked(columns: Sequence[object], salt: int) -> StoredRow:

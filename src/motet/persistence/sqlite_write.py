@@ -13,10 +13,10 @@ from functools import cache
 from pathlib import Path
 
 from motet.ids import RoomName, Seq
-from motet.persistence.checksum import room_salt, row_checksum, snapshot_checksum
+from motet.persistence.checksum import record_checksum, room_salt, row_checksum, snapshot_checksum, tombstone_checksum
 from motet.persistence.port import Row, Snapshot
 from motet.persistence.sqlite_file import open_writer, transaction
-from motet.persistence.sqlite_read import ROOM_ID
+from motet.persistence.sqlite_read import ROOM_ID, refuse_deleted, tombstone
 
 MAX_STATEMENT_ROWS = 4096
 """Times 7 values it stays below SQLite's 32,766 for a statement."""
@@ -31,7 +31,7 @@ VACUUM_PAGES = 512
 """Free pages given back in a transaction (2 MiB, about 10 ms)."""
 
 SLACK_PAGES = 1024
-"""Free pages left for the next rows (4 MiB)."""
+"""Free pages that a compaction leaves for the next rows (4 MiB)."""
 
 _HEAD = """
     SELECT max(coalesce((SELECT max(seq) FROM log WHERE room = :room), 0),
@@ -54,7 +54,8 @@ class _Head:
 
 
 class WriteSession:
-    """The writing connection. Every method raises sqlite3.Error, and the session must then be closed."""
+    """The writing connection. Every method raises sqlite3.Error, and the session must then be closed; those that take
+    a room's name raise StoreCorrupt for a damaged tombstone, and those that write to the room RoomDeleted."""
 
     def __init__(self, path: Path) -> None:
         self._connection = open_writer(path)
@@ -92,6 +93,7 @@ class WriteSession:
         with transaction(self._connection):
             found = self._connection.execute(ROOM_ID, (room,)).fetchone()
             if found is None:
+                refuse_deleted(self._connection, room)
                 raise ValueError(f"there is no room {room!r}")
             (head,) = self._connection.execute(_HEAD, {"room": found[0]}).fetchone()
             present = self._connection.execute("SELECT seq FROM snapshots WHERE room = ?", found).fetchone()
@@ -113,20 +115,77 @@ class WriteSession:
             return 0
         return self._connection.execute("DELETE FROM log WHERE room = ? AND seq <= ?", (room, last)).rowcount
 
-    def reclaim(self) -> bool:
-        """Gives some free pages back to the file system; whether there may be more."""
+    def bury(self, room: RoomName, at: int, absent_too: bool) -> bool:
+        """Puts a tombstone in place of the room, whose rows become leftovers; whether there is one now."""
+        self._heads.pop(room, None)
+        with transaction(self._connection):
+            found = self._connection.execute(ROOM_ID, (room,)).fetchone()
+            if found is not None:
+                self._connection.execute("DELETE FROM rooms WHERE id = ?", found)
+                self._connection.execute("INSERT INTO leftovers (room) VALUES (?)", found)
+            elif tombstone(self._connection, room) is not None:
+                return True
+            elif not absent_too:
+                return False
+            checksum = tombstone_checksum(room_salt(room), at)
+            self._connection.execute(
+                "INSERT INTO tombstones (name, at, checksum) VALUES (?, ?, ?)", (room, at, checksum)
+            )
+        return True
+
+    def leftovers(self) -> list[int]:
+        """Ids of deleted rooms that may have left something. Never a room's, even if the table is damaged."""
+        found = self._connection.execute("SELECT room FROM leftovers WHERE room NOT IN (SELECT id FROM rooms)")
+        return [room for (room,) in found]
+
+    def drop_rest(self, room: int) -> None:
+        """Drops the snapshot of a deleted room whose rows are dropped, and what damage has left of these."""
+        with transaction(self._connection):
+            self._connection.execute("DELETE FROM log WHERE room = ?", (room,))
+            self._connection.execute("DELETE FROM snapshots WHERE room = ?", (room,))
+
+    def purged(self, rooms: Sequence[int]) -> None:
+        """Nothing is left of these."""
+        with transaction(self._connection):
+            for room in rooms:
+                self._connection.execute("DELETE FROM leftovers WHERE room = ?", (room,))
+
+    def lift(self, room: RoomName) -> bool:
+        """Takes the tombstone away; whether there was one."""
+        with transaction(self._connection):
+            if tombstone(self._connection, room) is None:
+                return False
+            self._connection.execute("DELETE FROM tombstones WHERE name = ?", (room,))
+        return True
+
+    def put_record(self, kind: str, key: str, value: bytes | None) -> None:
+        """Sets the record, or takes it away."""
+        if value is None:
+            self._connection.execute("DELETE FROM records WHERE kind = ? AND key = ?", (kind, key))
+        else:
+            self._connection.execute(
+                "INSERT OR REPLACE INTO records (kind, key, checksum, value) VALUES (?, ?, ?, ?)",
+                (kind, key, record_checksum(kind, key, value), value),
+            )
+
+    def reclaim(self, slack: int) -> bool:
+        """Gives some free pages back to the file system, down to the slack; whether there may be more."""
         (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
-        if free <= SLACK_PAGES:
+        if free <= slack:
             return False
         # As a script: it takes a step per page, and `execute` stops after one step of a statement without columns.
         self._connection.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
         return True
 
-    def checkpoint(self) -> None:
-        """Moves the write-ahead log into the database and empties it, as far as readers allow without a wait."""
+    def checkpoint(self) -> bool:
+        """Moves the write-ahead log into the database and empties it, as far as readers allow without a wait.
+
+        Whether it is empty now.
+        """
         self._connection.execute("PRAGMA busy_timeout = 0")
-        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        ((busy, _, _),) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._connection.execute("PRAGMA busy_timeout = 5000")
+        return not busy
 
     def probe(self) -> None:
         """A durable write of one page."""
@@ -138,6 +197,7 @@ class WriteSession:
     def _open(self, room: RoomName) -> _Head:
         found = self._connection.execute(ROOM_ID, (room,)).fetchone()
         if found is None:
+            refuse_deleted(self._connection, room)
             cursor = self._connection.execute("INSERT INTO rooms (name) VALUES (?)", (room,))
             found = (cursor.lastrowid,)
         (head,) = self._connection.execute(_HEAD, {"room": found[0]}).fetchone()
