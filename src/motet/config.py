@@ -187,12 +187,18 @@ def load(given: dict[str, Any]) -> Settings:
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as e:
-        problems = [f"  {'.'.join(map(str, p['loc']))}: {p['msg']} (got {p['input']!r})" for p in e.errors()]
+        problems = [f"  {'.'.join(map(str, p['loc']))}: {p['msg']}{_got(p['loc'], p['input'])}" for p in e.errors()]
         raise ConfigError("settings that cannot be used:\n" + "\n".join(problems)) from None
     except SettingsError as e:
         raise ConfigError(f"the environment has a setting that cannot be read: {e}") from None
     except (OSError, ValueError) as e:
         raise ConfigError(f"{config_file()} cannot be read: {e}") from None
+
+
+def _got(where: tuple[int | str, ...], value: object) -> str:
+    """What was given, unless it is the secret, or may be: under a misspelt name there is no telling."""
+    shown = where and where[0] != "secret" and where[0] in Settings.model_fields
+    return f" (got {value!r})" if shown else ""
 
 
 def origins(given: dict[str, Any]) -> dict[str, str]:

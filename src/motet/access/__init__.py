@@ -5,7 +5,7 @@ open mode). `Access` decides from the grant, the `Rulings` over it and the time.
 itself is one line in `rooms/room.py`, just before an update is taken.
 
 Pure but for the authenticators that must ask somebody. Imports only errors, ids and config.
-Public names: those of `__all__`.
+Public names: those of `__all__`; and `access.sources`, which is imported by itself, since it asks and others decide only.
 """
 
 from motet.access.access import Access, Admission

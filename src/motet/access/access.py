@@ -50,19 +50,30 @@ class Access:
 
     def role(self, grant: Grant, room: RoomName) -> Role:
         """What a grant is worth in a room at this moment. Raises NotAuthenticated, Forbidden."""
-        self._check(grant, room)
+        self._check_expiry(grant)
+        return self.standing(grant, room)
+
+    def standing(self, grant: Grant, room: RoomName) -> Role:
+        """The same of a grant whose end somebody else watches. Raises NotAuthenticated, Forbidden."""
+        self._check_rulings(grant, room)
         name = self.rulings.role(room, grant.user) if grant.user else None
-        role = self.roles[name or grant.role_in(room) or NOBODY]
+        role = self.roles[(grant.role_in(room) if name is None else name) or NOBODY]
         if READ not in role.may:
             raise Forbidden("this grant is not for that room")
         return role
 
     def _role_everywhere(self, grant: Grant) -> Role:
-        self._check(grant, None)
-        return self.roles[grant.role_everywhere or NOBODY]
+        self._check_expiry(grant)
+        self._check_rulings(grant, None)
+        everywhere = self.roles[grant.role_everywhere or NOBODY]
+        # Else somebody would learn of rooms that are closed to them from what is told of all rooms.
+        closed = any(ADMINISTRATION not in self.roles[name].may for name in grant.rooms.values())
+        return self.roles[NOBODY] if closed else everywhere
 
-    def _check(self, grant: Grant, room: RoomName | None) -> None:
+    def _check_expiry(self, grant: Grant) -> None:
         if grant.expires <= self.now():
             raise NotAuthenticated("the grant has expired")
+
+    def _check_rulings(self, grant: Grant, room: RoomName | None) -> None:
         if self.rulings.covers(grant, room):
             raise NotAuthenticated("the grant was revoked")

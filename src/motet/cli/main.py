@@ -9,6 +9,7 @@ import typer
 from motet import __version__
 from motet.cli import doctor, rooms, serve, transfer, upkeep
 from motet.cli.bench import bench
+from motet.cli.token import token
 from motet.errors import MotetError
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app.command("verify")(upkeep.verify)
 app.command("compact")(upkeep.compact)
 app.command("backup")(upkeep.backup)
 app.command("restore")(upkeep.restore)
+app.command("token")(token)
 app.command("bench")(bench)
 app.command("doctor")(doctor.doctor)
 
