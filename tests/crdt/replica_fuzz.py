@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from motet.crdt.replica import Replica, read_state_vector
+from motet.crdt.replica import Replica, Touched, read_state_vector
 from motet.crdt.replica.scan import scan
 from motet.varint import write
 
@@ -83,6 +83,17 @@ def drain(replica: Replica, update: bytes, author: int) -> int:
             next(steps)
         except StopIteration as done:
             return int(done.value)
+
+
+def survey_slowly(replica: Replica, update: bytes) -> Touched:
+    """touching, to its end."""
+    steps = replica.touching(update)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            seen: Touched = done.value
+            return seen
 
 
 class Player:

@@ -19,6 +19,7 @@ from motet.crdt.replica import (
     TAKEN,
     News,
     Replica,
+    Touched,
     read_state_vector,
 )
 
@@ -33,6 +34,7 @@ __all__ = [
     "Documents",
     "News",
     "Replica",
+    "Touched",
     "View",
     "read_state_vector",
     "update_of_file",

@@ -5,6 +5,7 @@ from motet.crdt.replica.news import News
 from motet.crdt.replica.replica import Replica
 from motet.crdt.replica.scan import MAX_CLIENTS, MAX_CLOCK, read_state_vector
 from motet.crdt.replica.slow import SLOW
+from motet.crdt.replica.survey import Touched
 from motet.crdt.replica.taker import DROPPED, TAKEN
 from motet.crdt.replica.values import MAX_DEPTH
 
@@ -18,5 +19,6 @@ __all__ = [
     "TAKEN",
     "News",
     "Replica",
+    "Touched",
     "read_state_vector",
 ]

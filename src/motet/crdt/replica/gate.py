@@ -8,7 +8,7 @@ claim them, a later sync offers them again.
 from __future__ import annotations
 
 from hashlib import blake2b
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Final
 
 from motet.crdt.replica.ranges import RANGE_BYTES, Ranges
@@ -109,6 +109,19 @@ class Waits:
             del self._heaps[client]
         return due
 
+    def drop(self, author: int) -> list[Piece]:
+        """Takes out the author's pieces."""
+        dropped = []
+        for client, heap in list(self._heaps.items()):
+            kept = [entry for entry in heap if entry[2].author != author]
+            if len(kept) < len(heap):
+                dropped += [piece for _, _, piece in heap if piece.author == author]
+                heapify(kept)
+                self._heaps[client] = kept
+                if not kept:
+                    del self._heaps[client]
+        return dropped
+
     def rest(self) -> list[tuple[Piece, int, int]]:
         """All that waits: piece, client and clock of the id it lacks."""
         return [(piece, client, clock) for client, heap in self._heaps.items() for clock, _, piece in heap]
@@ -200,12 +213,38 @@ class Gate:
                 heappush(heap, (end, z, author))
             else:
                 self.bytes -= 8 * RANGE_BYTES
-        if not heap:
+        if not heap or coverage.count > 2 * len(heap) + 64:  # what was due is covered for nothing
+            self._keep_late(client, heap)
+        return due
+
+    def forget(self, author: int) -> None:
+        """Drops what waits of this author. Its tickets never ripen, and neither do those of others that rely on it."""
+        for piece in self._waits.drop(author):
+            self.bytes -= piece.weight
+            self._spoil_piece(piece)
+        forgotten: set[int] = set()
+        for client, (_, heap) in list(self._late.items()):
+            kept = [entry for entry in heap if entry[2] != author]
+            if len(kept) < len(heap):
+                self.bytes -= 8 * RANGE_BYTES * (len(heap) - len(kept))
+                self._keep_late(client, kept)
+                forgotten.add(client)
+        for piece, _, _ in self._waits.rest():
+            # another's delete of the same ids may have been left out as covered: it must be asked for again
+            if not piece.data and piece.client in forgotten:
+                self._spoil_piece(piece)
+
+    def _spoil_piece(self, piece: Piece) -> None:
+        if piece.ticket is not None and piece.ticket.number:
+            self.spoil(piece.ticket)
+
+    def _keep_late(self, client: int, kept: list[tuple[int, int, int]]) -> None:
+        """Only these deletes of a client's ids go on waiting."""
+        coverage = Ranges()
+        for a, z, _ in kept:
+            coverage.add(a, z)
+        heapify(kept)
+        self._late[client] = (coverage, kept)
+        if not kept:
             del self._late[client]
             self.bytes -= PIECE_BYTES
-        elif coverage.count > 2 * len(heap) + 64:  # what was due is covered for nothing
-            coverage = Ranges()
-            for a, z, _ in heap:
-                coverage.add(a, z)
-            self._late[client] = (coverage, heap)
-        return due

@@ -163,6 +163,15 @@ class Ranges:
                 k += 1
             i += 1
 
+    def missing(self, a: int, z: int) -> Iterator[tuple[int, int]]:
+        """The parts of [a, z) that are not deleted, in order."""
+        for low, high in self.within(a, z):
+            if a < low:
+                yield a, low
+            a = high
+        if a < z:
+            yield a, z
+
     def below(self, end: int) -> Iterator[tuple[int, bytes]]:
         """The ranges of clocks below `end`, page by page: how many, and their encoding."""
         for page in list(self.pages):

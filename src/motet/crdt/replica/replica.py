@@ -14,6 +14,7 @@ from motet.crdt.replica.scan import read_state_vector
 from motet.crdt.replica.sidecar import open_store, write_sidecar
 from motet.crdt.replica.slow import SlowTake
 from motet.crdt.replica.store import Store
+from motet.crdt.replica.survey import Touched, survey
 from motet.crdt.replica.taker import TAKEN, Taker
 from motet.varint import read, write
 
@@ -89,6 +90,26 @@ class Replica:
         Between the steps anything else may be called. The format is validated, and known ids are compared, before
         anything changes; an IdConflict that only arises between the steps leaves what was integrated by then."""
         return (yield from SlowTake(self._taker, update, author).steps())
+
+    def touched(self, update: bytes) -> Touched:
+        """What `take` would change now, by root type; changes nothing. Raises MalformedUpdate.
+
+        Bytes of deletes that are known, and of structs that are, touch nothing: a sync step 2 repeats its sender's
+        whole delete set. But it also has deletes that no update ever said, as every reader draws them by itself (the
+        loser of two concurrent sets of a map's key): new here, in `roots` and not in `written`, and no violation.
+        Costs COST_TODO µs on top of the scan."""
+        return survey(self._store, update)
+
+    def touching(self, update: bytes) -> Generator[None, None, Touched]:
+        """The same for a large update (more than SLOW bytes), in steps of about 2 ms; IdConflict is raised too.
+
+        Between the steps anything else may be called."""
+        return (yield from SlowTake(self._taker, update, 0).survey())
+
+    def forget(self, author: int) -> None:
+        """Drops what waits of this author: it is not claimed, so a later sync offers it again. What is integrated
+        stays. Its tickets never ripen, nor those of others who sent the same: they have to be asked."""
+        self._gate.forget(author)
 
     def news(self) -> News | None:
         """What was really new since the last call, and who delivered it; None if nothing was and no ticket ripened."""

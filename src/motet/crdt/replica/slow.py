@@ -6,7 +6,7 @@ integrated in slices. A slice may be one struct of any size: a megabyte of text 
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Final
 
 from motet.crdt.replica.conflict import Comparison
@@ -22,6 +22,7 @@ from motet.crdt.replica.scan import (
     scan_ranges,
 )
 from motet.crdt.replica.store import Intake
+from motet.crdt.replica.survey import Survey, Touched
 from motet.crdt.replica.taker import Taker
 from motet.crdt.replica.values import skip_values
 from motet.errors import IdConflict, MalformedUpdate
@@ -51,6 +52,27 @@ class SlowTake:
         """Runs it; the answer is as Replica.take's."""
         yield from self.validate()
         return (yield from self.integrate())
+
+    def survey(self) -> Generator[None, None, Touched]:
+        """Only looks; the answer is as Replica.touched's."""
+        yield from self.validate()
+        seen, waits = Survey(self._taker.store), Waits()
+        todo = self._pieces[::-1]
+        while todo:
+            piece = todo.pop()
+            before = seen.end(piece.client)
+            yield from self._look(seen, piece)
+            if piece.index < len(piece.structs):
+                waits.wait(piece, *seen.lack)
+            end = seen.end(piece.client)
+            if waits and end > before:
+                todo += waits.due(piece.client, end)
+        seen.unresolved = bool(waits)
+        for deletions in self._slices():
+            for deletion in deletions:
+                seen.delete(*deletion)
+            yield
+        return seen.touched()
 
     def validate(self) -> Steps:
         """Finds the blocks and deletes. Raises MalformedUpdate, IdConflict."""
@@ -123,9 +145,8 @@ class SlowTake:
                 yield
         return at
 
-    def _delete(self) -> Generator[None, None, list[Deletion]]:
-        """Deletes what is there; the rest is the answer."""
-        late: list[Deletion] = []
+    def _slices(self) -> Iterator[list[Deletion]]:
+        """The deletes that are not plainly known, some at a time; what is known is asked for each time."""
         for client, count, at in self._deletions:
             while count:
                 ranges = min(count, _RANGES)
@@ -136,10 +157,16 @@ class SlowTake:
                 else:
                     at = scan_known_ranges(self._update, at, client, ranges, known, deletions)
                 count -= ranges
-                intake = Intake(strict=False)
-                late += self._taker.delete(intake, self._author, deletions)
-                self._enter(intake)
-                yield
+                yield deletions
+
+    def _delete(self) -> Generator[None, None, list[Deletion]]:
+        """Deletes what is there; the rest is the answer."""
+        late: list[Deletion] = []
+        for deletions in self._slices():
+            intake = Intake(strict=False)
+            late += self._taker.delete(intake, self._author, deletions)
+            self._enter(intake)
+            yield
         return late
 
     def integrate(self) -> Generator[None, None, int]:
@@ -178,6 +205,16 @@ class SlowTake:
             if piece.index < len(piece.structs):
                 return intake.lack
         return None
+
+    def _look(self, seen: Survey, piece: Piece) -> Steps:
+        """Looks at a piece as far as its causes are there."""
+        while piece.index < len(piece.structs) or piece.left:
+            if piece.index == len(piece.structs):
+                piece.refill(_STRUCTS)
+            piece.index = seen.advance(piece.client, piece.structs, piece.index, piece.data)
+            yield
+            if piece.index < len(piece.structs):
+                return
 
     def _enter(self, intake: Intake) -> None:
         if intake.added or intake.news:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
+from motet.crdt.replica.ancestry import Ancestry
 from motet.crdt.replica.assemble import Cut, assemble, encode_dead
 from motet.crdt.replica.catchup import STEP, History
 from motet.crdt.replica.conflict import Comparison
@@ -66,12 +67,13 @@ class Intake:
 class Store:
     """See the module."""
 
-    __slots__ = ("by_number", "dead", "garbage", "history", "lanes", "note_at", "roots", "rotten", "size")
+    __slots__ = ("ancestry", "by_number", "dead", "garbage", "history", "lanes", "note_at", "roots", "rotten", "size")
 
     def __init__(self) -> None:
         self.lanes: dict[int, Lane] = {}
         self.by_number: list[Lane] = []
         self.roots: dict[bytes, int] = {}  # names that structs have for their parents, with their length → container
+        self.ancestry = Ancestry(self.by_number, self.roots)
         self.dead: dict[int, Ranges] = {}
         self.size = 0  # bytes of structs, of deleted ranges, and what the lanes themselves take
         self.history = History()
