@@ -173,6 +173,18 @@ def test_bytes_are_counted_as_frames_are(seed: int) -> None:
     assert sum(sent.size for sent in log) >= (rate if size > 10 else 0) * 60 * 0.9
 
 
+@pytest.mark.parametrize("whose", ["connection", "user", "address"])
+@pytest.mark.parametrize("of", ["frames", "bytes"])
+def test_each_rate_holds_by_itself(whose: str, of: str) -> None:
+    """[X30] [X33] Messages and bytes of a socket, a user and an address, each with a rate and no other one set."""
+    rate = 5000.0
+    limits = rates(**{f"{whose}_{of}_per_second": rate})
+    log = as_fast_as_they_may([signed_in(limits, "ada")], seconds=20, costs=1e-4)
+    draw = limits.slice_frames + 1 if of == "frames" else limits.slice_bytes + 50
+    assert most_over(log, rate, of) <= rate + 2 * draw
+    assert sum(1 if of == "frames" else sent.size for sent in log) >= 20 * rate
+
+
 def test_a_message_of_64_mib_is_taken_and_paid_afterwards() -> None:
     """[X31] With the default rates: 40 MiB are the burst, the rest is 3 s of the socket's rate."""
     meter = signed_in(Rates(Settings()), "ada")
