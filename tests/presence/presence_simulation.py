@@ -7,8 +7,9 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-from motet.presence import Entry, Roster, decode, encode
+from motet.presence import Entry, Identity, Roster, decode, encode
 from motet.presence.roster import CHALLENGE
 
 OUTDATED = 30.0
@@ -224,7 +225,7 @@ class Room:
         if not link.alive or link.member not in self.links:
             return
         self.received += 1
-        applied = self.roster.apply(link.member, link.client.user, data, self.now)
+        applied = self.roster.apply(link.member, identity_of(link.client.user), data, self.now)
         if applied.challenge is not None:
             self._challenge(applied.challenge)
         if applied.changed:
@@ -274,3 +275,20 @@ class Room:
         """What the roster shows."""
         full = self.roster.full()
         return {} if full is None else {e.client: e.state for e in decode(full) if e.state != "null"}
+
+    def here(self) -> dict[int, Any]:
+        """What it should show: the clients that have a state, with the identity of who each belongs to."""
+        return {c.client: stamped(c.user, c.states[c.client]) for c in self.clients if c.client in c.states}
+
+
+def stamped(user: str, state: str) -> Any:
+    """What others read of a state, in an authenticated room (or in an open one, for user "")."""
+    value = json.loads(state)
+    if user:
+        known = value.get("user")
+        value["user"] = {**(known if isinstance(known, dict) else {}), "id": user, "name": identity_of(user).name}
+    return value
+
+
+def identity_of(user: str) -> Identity:
+    return Identity(user, user.title(), "")

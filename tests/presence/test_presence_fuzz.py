@@ -3,15 +3,17 @@
 import contextlib
 import json
 import random
+from typing import Any
 
 import pytest
-from presence_simulation import Client, Room
+from presence_simulation import Client, Room, stamped
 
 from motet.errors import ProtocolViolation
-from motet.presence import Roster, decode, encode
+from motet.presence import Identity, Roster, decode, encode
 from motet.presence.awareness import Entry
 from support.seeds import fresh
 
+ANYONE = Identity("", "", "")
 SEEDS = [1, 2, 3, 4, 5, 6, fresh()]
 
 HEALED = 6.0
@@ -42,6 +44,18 @@ def act(room: Room, rng: random.Random, users: list[str]) -> None:
         room.open(client.user, client.kind, client.check_every)
     else:
         room.close_page(client)
+
+
+def read(states: dict[int, str]) -> dict[int, Any]:
+    return {client: json.loads(state) for client, state in states.items()}
+
+
+def seen_by(client: Client) -> dict[int, Any]:
+    """What a client shows, and for itself what others should be shown."""
+    seen = read(client.states)
+    if client.client in seen:
+        seen[client.client] = stamped(client.user, client.states[client.client])
+    return seen
 
 
 def healthy(room: Room) -> list[Client]:
@@ -77,10 +91,9 @@ def test_in_the_end_everyone_sees_exactly_who_is_here(seed: int, open_mode: bool
     assert seen > 100
     room.run(room.now + 90)
     assert all(room.link_of(client) for client in room.clients)
-    here = {c.client: c.states[c.client] for c in room.clients if c.client in c.states}
-    assert room.shown() == here
+    assert read(room.shown()) == room.here()
     for client in room.clients:
-        assert client.states == here, f"{client.kind} {client.client}"
+        assert seen_by(client) == room.here(), f"{client.kind} {client.client}"
 
 
 @pytest.mark.parametrize("open_mode", [True, False], ids=["open", "authenticated"])
@@ -104,11 +117,10 @@ def test_tabs_that_relay_for_each_other_own_their_own_entries_in_the_end(seed: i
     for client in list(room.clients)[::2]:
         room.close_page(client)
     room.run(room.now + 60)
-    here = {c.client: c.states[c.client] for c in room.clients}
-    assert len(here) == 4
-    assert room.shown() == here
+    assert len(room.clients) == 4
+    assert read(room.shown()) == room.here()
     for client in room.clients:
-        assert client.states == here
+        assert client.states.keys() == room.here().keys()
 
 
 @pytest.mark.parametrize("kind", ["y-websocket", "hocuspocus"])
@@ -155,7 +167,7 @@ def test_hostile_bytes_are_refused_and_hurt_nobody(seed: int) -> None:
     """[A2] [A3]"""
     rng = random.Random(seed)
     roster = Roster()
-    roster.apply(1, "", encode([Entry(77, 5, '{"user":"ann"}')]), 0.0)
+    roster.apply(1, ANYONE, encode([Entry(77, 5, '{"user":"ann"}')]), 0.0)
     valid = encode([Entry(9, 1, '{"a":[1,2,{"b":"ü"}]}'), Entry(77, 6, '"mine"'), Entry(8, 2, "null")])
     now = 0.0
     for member in range(2, 2_000):
@@ -165,7 +177,7 @@ def test_hostile_bytes_are_refused_and_hurt_nobody(seed: int) -> None:
             if data:
                 data[rng.randrange(len(data))] = rng.choice((0, 1, 34, 127, 128, 255, rng.randrange(256)))
         with contextlib.suppress(ProtocolViolation):
-            roster.apply(member, "", bytes(data), now)
+            roster.apply(member, ANYONE, bytes(data), now)
         frame = roster.flush(now)
         if frame is not None:
             decode(frame)

@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import NamedTuple, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from motet import varint
 from motet.errors import ProtocolViolation
 
 MAX_STATE = 32 * 1024
-"""Bytes of one state. Cursors with names are a few hundred; a stroke being drawn is a few thousand."""
+"""Bytes of one state, as its client sends it: the server's stamp may be more, and clients send that back as an echo.
+Cursors with names are a few hundred; a stroke being drawn is a few thousand."""
 
 GONE = b"null"
 """The state of an entry that has ended."""
 
 EMPTY = b"\0"
 """The update of no entries: clients apply it to no effect, and count it as a sign of life from the server."""
+
+WHITESPACE: Final = " \t\r\n"
+"""Of JSON; Python's own notion of it is wider."""
+
+NOT_JSON: Final = "a presence state is not JSON"
 
 
 class Entry(NamedTuple):
@@ -54,8 +60,6 @@ def scan(payload: bytes) -> list[Span]:
             end = at + size
             if end > len(payload):
                 raise IndexError("state past the end")
-            if size > MAX_STATE:
-                raise ProtocolViolation(f"a presence state has {size} bytes; the limit is {MAX_STATE}")
             spans.append(tuple.__new__(Span, (client, clock, start, at, end)))
             at = end
     except (IndexError, ValueError) as error:
@@ -63,20 +67,27 @@ def scan(payload: bytes) -> list[Span]:
     return spans
 
 
+def text_of(state: bytes) -> str:
+    """A state's text. Raises ProtocolViolation for one over MAX_STATE, ValueError for what is not UTF-8."""
+    if len(state) > MAX_STATE:
+        raise ProtocolViolation(f"a presence state has {len(state)} bytes; the limit is {MAX_STATE}")
+    return state.decode()
+
+
 def is_gone(state: bytes) -> bool:
-    """Whether a state is null. Raises ProtocolViolation for bytes that JavaScript's JSON.parse refuses.
+    """Whether a state is null. Raises ProtocolViolation for one over MAX_STATE or that JavaScript's JSON.parse refuses.
 
     One such state would throw in every client of the room.
     """
     if state == GONE:
         return True
     try:
-        text = state.decode().strip(" \t\r\n")
-        value, end = _JSON.raw_decode(text)  # decode() does the same, 0.6 µs slower
+        text = text_of(state).strip(WHITESPACE)
+        value, end = JSON.raw_decode(text)  # decode() does the same, 0.6 µs slower
         if end < len(text):
             raise ValueError("more after the value")
     except (ValueError, RecursionError) as error:
-        raise ProtocolViolation("a presence state is not JSON") from error
+        raise ProtocolViolation(NOT_JSON) from error
     return value is None
 
 
@@ -108,4 +119,5 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")  # Python reads NaN and Infinity, JavaScript does not
 
 
-_JSON = json.JSONDecoder(parse_constant=_refuse_constant)
+JSON: Final = json.JSONDecoder(parse_constant=_refuse_constant)
+"""What JSON.parse reads, but for integers of more than 4,300 digits and nesting beyond Python's recursion limit."""

@@ -13,10 +13,12 @@ from math import inf
 from typing import Final, NamedTuple
 
 from motet.errors import ProtocolViolation
-from motet.presence.awareness import GONE, Span, is_gone, join, scan, write_entry
+from motet.presence.awareness import GONE, Span, join, scan, write_entry
 from motet.presence.gone import Gone
 from motet.presence.held import Held, Member, Said
+from motet.presence.identity import Identity
 from motet.presence.outbox import SLACK, Outbox
+from motet.presence.provoked import Provocation, Provocations
 from motet.presence.returns import Returns
 
 MAX_ENTRIES = 16
@@ -51,27 +53,27 @@ class Applied(NamedTuple):
     """The member to ping, whose entry another connection claims: report `answered`, or `unanswered` after CHALLENGE."""
 
 
-class Provocation(NamedTuple):
-    """An awareness update for one member alone.
-
-    Hocuspocus provider 4.8 raises its clock too, but must then be queried for awareness to say so.
-    """
-
-    member: int
-    data: bytes
-
-
 _NOTHING: Final = Applied(False, None)
 _CHANGED: Final = Applied(True, None)
 
 
 class Roster:
-    """The presence of one room. Members are connections; users are "" in an open room; `now` is in seconds.
+    """The presence of one room. Members are connections; `now` is in seconds.
 
     The host calls `flush` when `due` says so, sends what it gives to everyone, then what `provoke` gives to each.
     """
 
-    __slots__ = ("_asks", "_deadline", "_entries", "_gone", "_members", "_orphans", "_outbox", "_returns", "audience")
+    __slots__ = (
+        "_deadline",
+        "_entries",
+        "_gone",
+        "_members",
+        "_orphans",
+        "_outbox",
+        "_provoked",
+        "_returns",
+        "audience",
+    )
 
     def __init__(self) -> None:
         self.audience = 0
@@ -80,8 +82,7 @@ class Roster:
         # Entries are bounded by MAX_ENTRIES for each member; an entry more than that is a violation or is not given.
         self._entries: dict[int, Held] = {}
         self._orphans: dict[int, Held] = {}
-        # Who is to be provoked: member to client to clock. Bounded by the entries and the members that have none.
-        self._asks: dict[int, dict[int, int]] = {}
+        self._provoked = Provocations()
         self._gone = Gone()
         self._outbox = Outbox()
         self._returns = Returns()
@@ -91,15 +92,18 @@ class Roster:
         """How many entries are shown."""
         return len(self._entries)
 
-    def apply(self, member: int, user: str, payload: bytes, now: float) -> Applied:
+    def apply(self, member: int, identity: Identity, payload: bytes, now: float) -> Applied:
         """Takes what is news in a member's awareness update; echoes, and entries that others own, are dropped.
 
-        Raises ProtocolViolation for bytes that are no awareness update and states that are not JSON or too large, and
-        for more than MAX_ENTRIES entries; what came before the bad entry was taken, and ends with the connection.
+        In an authenticated room the others get it with the identity in it. Raises ProtocolViolation for bytes that are
+        no awareness update, for states that are too large, not JSON or (authenticated) not objects, and for more than
+        MAX_ENTRIES entries; what came before the bad entry was taken, and ends with the connection.
         """
+        if member in self._members:
+            self.identify(member, identity, now)
         who = self._members.get(member)
         if who is None:
-            who = self._members[member] = Member(user)
+            who = self._members[member] = Member(identity)
         elif who.own is not None and self._outbox.repeats(payload, member):
             return _NOTHING
         applied = _NOTHING
@@ -107,13 +111,13 @@ class Roster:
         for span in spans:
             entry = self._entries.get(span.client)
             if entry is None:
-                outcome = self._appear(member, who, span.client, _read(payload, span), now)
+                outcome = self._appear(member, who, payload, span, now)
             elif entry.member == member:
                 if span.clock < entry.said.clock or (span.clock == entry.said.clock and not _says_gone(payload, span)):
                     continue
-                outcome = self._take(entry, _read(payload, span, entry.said.state), now)
+                outcome = self._take(entry, who.read(payload, span, entry.said), now)
             elif span.clock > entry.said.clock and (who.own is None or who.own == span.client or not entry.member):
-                outcome = self._claim(member, who, entry, _read(payload, span, entry.said.state), now)
+                outcome = self._claim(member, who, entry, payload, span, now)
             elif span.clock == entry.said.clock and who.own is None and len(spans) == 1:
                 outcome = self._stand_by(member, who, entry, _says_gone(payload, span), now)
             else:
@@ -122,10 +126,31 @@ class Roster:
                 applied = Applied(applied.changed or outcome.changed, outcome.challenge or applied.challenge)
         return applied
 
+    def identify(self, member: int, identity: Identity, now: float) -> None:
+        """The member has another identity, by a fresh token. Ask `due` again.
+
+        Newcomers see it at once. The others take only a higher clock, and that is the client's own: it is provoked, and
+        they see it after a round trip. When the token is another user's, what the member has shown ends.
+        """
+        who = self._members.get(member)
+        if who is None or who.identity == identity:
+            return
+        if who.identity.user != identity.user:
+            self.leave(member, now, clean=True)
+            return
+        who.identify(identity)
+        for entry in list(who.entries.values()):
+            try:
+                entry.said = who.repeat(entry.client, entry.said)
+            except ProtocolViolation:  # nested as deep as could be read, and now the stack has less room
+                self._end(entry, entry.said.clock, now)
+            else:
+                self._provoke(entry)
+
     def leave(self, member: int, now: float, clean: bool) -> None:
         """The connection has ended: its entries pass to who claims them, or end; after GRACE if it said no goodbye."""
         who = self._members.pop(member, None)
-        self._asks.pop(member, None)
+        self._provoked.forget(member)
         if who is None:
             return
         for entry in list(who.entries.values()):
@@ -163,7 +188,7 @@ class Roster:
 
     def due(self, now: float) -> float | None:
         """When `flush` and `provoke` should be called next; None while there is nothing to wait for."""
-        if self._asks:
+        if self._provoked:
             return now
         at = min(self._outbox.due(self._audience()), self._deadline, self._returns.due)
         return None if at == inf else max(at, now)
@@ -178,30 +203,32 @@ class Roster:
 
     def provoke(self) -> Sequence[Provocation]:
         """Who must be made to raise its clock; each is given once."""
-        asks, self._asks = self._asks, {}
-        return [
-            Provocation(member, join([write_entry(client, clock, GONE) for client, clock in wanted.items()]))
-            for member, wanted in asks.items()
-        ]
+        return self._provoked.take()
 
-    def _appear(self, member: int, who: Member, client: int, said: Said, now: float) -> Applied:
+    def _appear(self, member: int, who: Member, payload: bytes, span: Span, now: float) -> Applied:
+        ended = self._gone.clock(span.client)
+        if ended is not None and span.clock <= ended:
+            return _NOTHING if _says_gone(payload, span) else self._come_back(member, who, span.client, ended, now)
+        said = who.read(payload, span)
         if said.state == GONE:
             return _NOTHING
-        ended = self._gone.clock(client)
         self._named(who, ended is not None or said.clock > _FRESH_CLOCK, now)
-        if ended is not None and said.clock <= ended:
-            if who.own is not None and who.own != client:
-                return _NOTHING  # an echo from before the end
-            self._ask(member, client, ended)
-            return _CHANGED
-        if who.own is None and who.user and ended is None:
-            self._end_orphans_of(who.user, now)
+        if who.own is None and who.identity.user and ended is None:
+            self._end_orphans_of(who.identity.user, now)
         if len(who.entries) >= MAX_ENTRIES:
             raise ProtocolViolation(f"more than {MAX_ENTRIES} presence entries on one connection")
-        self._gone.forget(client)
-        entry = self._entries[client] = Held(client)
+        self._gone.forget(span.client)
+        entry = self._entries[span.client] = Held(span.client)
         self._give(entry, member, who)
         return self._take(entry, said, now)
+
+    def _come_back(self, member: int, who: Member, client: int, ended: int, now: float) -> Applied:
+        """An ended entry is named at the clock of its end or below."""
+        self._named(who, True, now)
+        if who.own is not None and who.own != client:
+            return _NOTHING  # an echo from before the end
+        self._provoked.add(member, client, ended)
+        return _CHANGED
 
     def _named(self, who: Member, back: bool, now: float) -> None:
         if not who.named:
@@ -209,14 +236,19 @@ class Roster:
             if back:
                 self._returns.note(now)
 
-    def _claim(self, member: int, who: Member, entry: Held, said: Said, now: float) -> Applied:
+    def _may_have(self, who: Member, entry: Held) -> bool:
+        """Whether a connection can come to own an entry: it is the same user's, or somebody else's relays it."""
+        owner = self._members.get(entry.member)
+        return entry.user == who.identity.user or (owner is not None and owner.own != entry.client)
+
+    def _claim(self, member: int, who: Member, entry: Held, payload: bytes, span: Span, now: float) -> Applied:
         """A connection knows more of an entry than its owner has said."""
         self._named(who, True, now)
-        owner = self._members.get(entry.member)
-        relayed = owner is not None and owner.own != entry.client
-        if entry.refused == member or len(who.entries) >= MAX_ENTRIES or not (relayed or entry.user == who.user):
+        if entry.refused == member or len(who.entries) >= MAX_ENTRIES or not self._may_have(who, entry):
             return _NOTHING
-        if owner is None or relayed or who.user:
+        said = who.read(payload, span)
+        owner = self._members.get(entry.member)
+        if owner is None or owner.own != entry.client or who.identity.user:
             self._give(entry, member, who)
             return self._take(entry, said, now)
         entry.claim = (member, said)
@@ -233,8 +265,10 @@ class Roster:
         if gone:
             return _NOTHING  # clients say so of others that they have not heard for 30 s
         self._named(who, True, now)
+        if not self._may_have(who, entry):
+            return _NOTHING
         entry.candidate = member
-        if entry.member or entry.user != who.user:
+        if entry.member:
             return _NOTHING
         self._ask_candidate(entry)
         return _CHANGED
@@ -257,7 +291,7 @@ class Roster:
         if owner is not None:
             del owner.entries[entry.client]
         self._orphans.pop(entry.client, None)
-        entry.member, entry.user, entry.ends = member, who.user, inf
+        entry.member, entry.user, entry.ends = member, who.identity.user, inf
         entry.candidate, entry.claim, entry.refused, entry.challenged = 0, None, 0, -inf
         who.entries[entry.client] = entry
         if who.own is None:
@@ -287,9 +321,6 @@ class Roster:
         for entry in [entry for entry in self._orphans.values() if entry.user == user]:
             self._end(entry, entry.said.clock, now)
 
-    def _ask(self, member: int, client: int, clock: int) -> None:
-        self._asks.setdefault(member, {})[client] = clock
-
     def _keep_house(self, now: float) -> None:
         self._deadline = inf
         for entry in list(self._entries.values()):
@@ -309,13 +340,13 @@ class Roster:
     def _provoke(self, entry: Held) -> None:
         entry.provoked = True
         if entry.member:
-            self._ask(entry.member, entry.client, entry.said.clock)
+            self._provoked.add(entry.member, entry.client, entry.said.clock)
         self._ask_candidate(entry)
 
     def _ask_candidate(self, entry: Held) -> None:
         candidate = self._members.get(entry.candidate)
         if candidate is not None and candidate.own is None:
-            self._ask(entry.candidate, entry.client, entry.said.clock)
+            self._provoked.add(entry.candidate, entry.client, entry.said.clock)
 
     def _raise_all(self, now: float) -> None:
         since = self._returns.begin(now)
@@ -331,14 +362,3 @@ class Roster:
 
 def _says_gone(payload: bytes, span: Span) -> bool:
     return payload[span.state_at : span.end] == GONE
-
-
-def _read(payload: bytes, span: Span, known: bytes | None = None) -> Said:
-    """What an entry says. A state that is known already has been found to be JSON.
-
-    This is where an authenticated room will stamp its user's identity into the state.
-    """
-    state = payload[span.state_at : span.end]
-    if state != known and is_gone(state):
-        return Said(span.clock, GONE, b"")
-    return Said(span.clock, state, payload[span.start : span.end])

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from motet.crdt.replica import DROPPED, SLOW, Replica
 from motet.errors import Forbidden, MalformedUpdate, MotetError, OverQuota, ProtocolViolation, TryLater
 from motet.ids import MemberId
-from motet.presence import EMPTY, Roster
+from motet.presence import EMPTY, Identity, Roster
 from motet.rooms.catchup import CatchUp
 from motet.rooms.effects import (
     NOTHING,
@@ -241,7 +241,9 @@ class Room:
         ]
 
     def _awareness(self, member: Member, data: bytes, now: float) -> Effects:
-        applied = self.roster.apply(member.id, member.grant.user, data, now)
+        grant = member.grant
+        identity = Identity(grant.user, grant.name, grant.attributes.get("color", ""))
+        applied = self.roster.apply(member.id, identity, data, now)
         owner = self.members.get(MemberId(applied.challenge)) if applied.challenge else None
         return [Challenge(owner)] if owner is not None else NOTHING
 
