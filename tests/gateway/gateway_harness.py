@@ -75,6 +75,7 @@ class Recorder:
     events: list[str] = field(default_factory=list)
     oversizes: list[tuple[int, bytes]] = field(default_factory=list)
     ends: list[tuple[int, bool]] = field(default_factory=list)
+    pending: bool = False
     reply: Callable[[bytes], bytes | None] = _echo
     on_oversized: Callable[[Wire], None] = _ignore
 

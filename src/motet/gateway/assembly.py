@@ -25,10 +25,12 @@ class TooLong:
 class Assembly:
     """At most one message under way. It holds at most `limit` bytes and what a bytearray allocates beyond that."""
 
-    __slots__ = ("_limit", "_message", "_size")
+    __slots__ = ("_bound", "_message", "_size", "limit")
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
+        """Of the messages that begin from now on; the one under way keeps the limit that it began with."""
+        self._bound = limit
         self._message: bytearray | None = None
         self._size = 0
 
@@ -44,13 +46,15 @@ class Assembly:
         """
         if first is not self.empty:
             raise FragmentError("a message began inside another" if first else "a continuation of no message")
-        message = self._message = bytearray() if self._message is None else self._message
+        if self._message is None:
+            self._message, self._bound = bytearray(), self.limit
+        message = self._message
         before, self._size = self._size, self._size + len(payload)
         answer: bytes | TooLong | None = None
-        if self._size <= self._limit:
+        if self._size <= self._bound:
             message += payload
             answer = bytes(message) if last else None
-        elif before <= self._limit:
+        elif before <= self._bound:
             answer = TooLong(self._size, bytes(message[:HEAD]) + payload[: max(0, HEAD - len(message))])
             message.clear()
         if last:

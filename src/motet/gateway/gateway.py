@@ -40,6 +40,8 @@ class GatewayStatistics:
     """Upgrades that wait for the application's answer."""
     held: int
     """Refused clients that came back at once."""
+    pending: int
+    """WebSockets that nobody has signed in on yet."""
     heads: int
     """Sockets that have not sent a whole request head yet."""
 
@@ -56,6 +58,9 @@ class Gateway:
         self._heads: dict[asyncio.Transport, float] = {}
         self._upgrades: set[asyncio.Task[None]] = set()  # bounded by max_accepting: then 503
         self._wires: set[PicowsWire] = set()  # bounded by max_connections: then 503
+        # Those of them that nobody has signed in on, the oldest first. Bounded by max_pending_connections: then the
+        # oldest is closed, since honest clients sign in at once.
+        self._pending: dict[PicowsWire, None] = {}
         self._per_address: Counter[str] = Counter()
         self._draining = False
         self._sweeps = 0
@@ -67,7 +72,13 @@ class Gateway:
 
     def statistics(self) -> GatewayStatistics:
         """How many there are of what."""
-        return GatewayStatistics(len(self._wires), len(self._upgrades), self._pen.held, len(self._heads))
+        return GatewayStatistics(
+            connections=len(self._wires),
+            accepting=len(self._upgrades),
+            held=self._pen.held,
+            pending=len(self._pending),
+            heads=len(self._heads),
+        )
 
     def head_awaited(self, transport: asyncio.Transport) -> None:
         """A socket owes us a request head. Where too many do, the oldest is closed: honest clients send it at once."""
@@ -148,24 +159,43 @@ class Gateway:
         settings = self.settings
         if isinstance(connection, TurnedAway):  # nothing that it sends is of interest
             settings = replace(settings, max_message_bytes=4 * KIB)
-        wire = PicowsWire(transport, connection, upgrade.address, settings, self._ended, self._turn_away)
+        pending = getattr(connection, "pending", False)
+        wire = PicowsWire(transport, connection, upgrade.address, settings, self, pending)
         if transport.is_closing():
             wire.lost()
             return
         self._wires.add(wire)
+        if pending:
+            self._admit_stranger(wire)
         transport.write(handshake.accepted(upgrade))
         wire.start()
 
-    def _turn_away(self, wire: PicowsWire, error: MotetError, key: str) -> None:
+    def _admit_stranger(self, wire: PicowsWire) -> None:
+        self._pending[wire] = None
+        if len(self._pending) > self.settings.max_pending_connections:
+            oldest = next(iter(self._pending))
+            del self._pending[oldest]
+            oldest.expel(TryLater("too many sockets that nobody has signed in on (max_pending_connections)"))
+
+    # What wires tell (wire.Doorkeeper)
+
+    def signed_in(self, wire: PicowsWire) -> None:
+        """Its peer is a stranger no longer."""
+        self._pending.pop(wire, None)
+
+    def turn_away(self, wire: PicowsWire, error: MotetError, key: str) -> None:
         """A refusal after the upgrade is like one before: the second within a minute is held. It is open already, so a
         full pen costs nothing more: then it is closed at once."""
         seconds = self._pen.refuse(key, time.monotonic())
         if seconds is None:
             wire.close(error.code, str(error))
         else:
+            self._pending.pop(wire, None)
             wire.hand_over(TurnedAway(Refusal(error), seconds, self._pen), error)
 
-    def _ended(self, wire: PicowsWire) -> None:
+    def ended(self, wire: PicowsWire) -> None:
+        """It is forgotten."""
+        self._pending.pop(wire, None)
         self._wires.discard(wire)
         self._leave(wire.address)
 

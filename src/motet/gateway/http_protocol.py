@@ -17,6 +17,7 @@ from motet.gateway.gateway import UNIX, Gateway
 from motet.gateway.upgrade import BadUpgrade, parse_upgrade, refused
 
 _END_OF_HEAD = b"\r\n\r\n"
+_FORWARDED_FOR = b"x-forwarded-for"
 _TOO_LARGE = "the request head has too many bytes or headers (max_head_bytes, max_headers)"
 
 
@@ -96,7 +97,16 @@ class HttpProtocol(HttpToolsProtocol):
         root = self.root_path.encode()
         if root and self.url.startswith(root) and self.url[len(root) : len(root) + 1] in (b"", b"/", b"?"):
             self.url = b"/" + self.url[len(root) :].removeprefix(b"/")
+        self.scope["client"] = self._client()
         super().on_headers_complete()
+
+    def _client(self) -> tuple[str, int]:
+        """Address and port (0 when not known) of whoever sent this request: on a proxy's connection each may be
+        another's."""
+        peer, port = self.client or (UNIX, 0)
+        forwarded = b",".join(value for name, value in self.headers if name == _FORWARDED_FOR)
+        address = self._gateway.settings.client_of(peer, forwarded.decode("latin-1") or None)
+        return address, port if address == peer else 0
 
     def send_400_response(self, msg: str) -> None:
         """What uvicorn does about a request that the parser, or one of the methods above, refused."""
@@ -126,8 +136,8 @@ class HttpProtocol(HttpToolsProtocol):
         if not self._last_chunk.endswith(_END_OF_HEAD):
             self._refuse(HTTPStatus.BAD_REQUEST, "bytes before the WebSocket was open")
             return
-        address = self.client[0] if self.client else UNIX
         scope = self.scope
+        address = scope["client"][0] if scope["client"] else UNIX
         try:
             upgrade = parse_upgrade(scope["method"], self.url, scope["http_version"], self.headers, address)
         except BadUpgrade as error:

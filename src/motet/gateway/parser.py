@@ -37,6 +37,10 @@ class Owner(Protocol):
         """The stream cannot be read any further, for the reason that this close code tells."""
         ...
 
+    def holds_too_much(self, size: int) -> None:
+        """So many bytes of a message that is under way lie in the read buffer."""
+        ...
+
     def noticed(self) -> None:
         """Something came that nobody will read."""
         ...
@@ -134,6 +138,44 @@ def new_parser(listener: WSListener, owner: Owner, max_frame_bytes: int) -> asyn
 def unused(parser: asyncio.BufferedProtocol) -> int:
     """Bytes free in its read buffer: all of it, when no frame is under way."""
     return memoryview(parser.get_buffer(-1)).nbytes
+
+
+class Guard(asyncio.BufferedProtocol):
+    """Reads for a parser whose peer is a stranger, so that its buffer holds `limit` bytes of a message and little more.
+
+    A parser's own limit looks at the length that a frame claims, and could only be raised by exchanging the parser
+    between two frames; so this one looks at what lies there, and can be taken away at any time. It gives the parser
+    small pieces: the buffer doubles whenever it is filled, by many small frames too.
+    """
+
+    __slots__ = ("_limit", "_owner", "_parser", "held")
+    _PIECE = 1024  # half of the parser's buffer at first
+    _LONGEST_HEAD = 14
+
+    def __init__(self, parser: asyncio.BufferedProtocol, owner: Owner, limit: int) -> None:
+        self._parser = parser
+        self._owner = owner
+        self._limit = limit + self._LONGEST_HEAD
+        self.held = 0
+        """Bytes since the last frame; whoever gets the frames keeps it right."""
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return memoryview(self._parser.get_buffer(sizehint))[: self._PIECE]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.held += nbytes
+        self._parser.buffer_updated(nbytes)
+        if self.held > self._limit:
+            self._owner.holds_too_much(self.held)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._parser.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._parser.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._parser.resume_writing()
 
 
 class Deaf(asyncio.BufferedProtocol):

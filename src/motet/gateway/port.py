@@ -36,6 +36,12 @@ class Connection(Protocol):
     anything else with 1011 after it was logged.
     """
 
+    @property
+    def pending(self) -> bool:
+        """Whether nobody has signed in on the socket yet. Read once, when the handshake is done; then the connection
+        says `Wire.signed_in` when somebody has."""
+        ...
+
     def opened(self, wire: Wire) -> None:
         """The handshake is done. First call, and the only one that may not come: before it there can be `closed`."""
         ...
@@ -45,7 +51,7 @@ class Connection(Protocol):
         ...
 
     def oversized(self, size: int, head: bytes) -> None:
-        """A message was longer than `max_message_bytes` and is dropped: at least `size` bytes.
+        """A message was longer than `max_message_bytes` (`max_pending_bytes`) and is dropped: at least `size` bytes.
 
         `head` is its beginning, or empty when even reading it would take too much memory; nothing more can be
         received from this wire then, though it stays open for writing until it is closed.

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 KIB, MIB = 1 << 10, 1 << 20
+
+
+def _peer_itself(peer: str, forwarded_for: str | None) -> str:
+    return peer
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +47,15 @@ class GatewaySettings:
     """Open WebSockets; beyond it HTTP 503."""
     max_connections_per_address: int = 5000
     """Open WebSockets of one IP address; beyond it HTTP 429. Unix sockets have no address and no such limit."""
+    client_of: Callable[[str, str | None], str] = _peer_itself
+    """The client's address, from the peer's ("unix" where it has none) and the request's X-Forwarded-For."""
 
     max_message_bytes: int = 64 * MIB + 64 * KIB
     """One message, whole or in fragments; beyond it `Connection.oversized`."""
+    max_pending_bytes: int = 256 * KIB
+    """The same, while nobody has signed in; about what such a socket holds of a message under way, too."""
+    max_pending_connections: int = 1000
+    """Sockets that nobody has signed in on; beyond it the oldest is closed with 1013."""
     read_buffer_bytes: int = MIB
     """A read buffer that outgrew this is given back as soon as it is empty."""
     high_water_bytes: int = 256 * KIB

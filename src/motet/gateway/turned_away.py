@@ -11,6 +11,9 @@ from motet.gateway.port import Refusal, Wire
 class TurnedAway:
     """Says why, closes with the error's code after `seconds`, and hears nothing meanwhile."""
 
+    pending = False
+    """The pen bounds those that are held."""
+
     def __init__(self, refusal: Refusal, seconds: float, pen: HoldingPen) -> None:
         self._refusal = refusal
         self._seconds = seconds

@@ -6,13 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from enum import Enum
+from typing import Protocol
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from motet.errors import MotetError
 from motet.gateway import frames
 from motet.gateway.assembly import HEAD, Assembly, FragmentError, TooLong
-from motet.gateway.parser import MESSAGE_TOO_BIG, Deaf, new_parser, unused
+from motet.gateway.parser import MESSAGE_TOO_BIG, Deaf, Guard, new_parser, unused
 from motet.gateway.port import Connection
 from motet.gateway.settings import GatewaySettings
 
@@ -40,10 +41,26 @@ def _into_nothing(data: bytes) -> None:
     """`write` of a wire that is closing, and what it receives when the connection was told of the end."""
 
 
+class Doorkeeper(Protocol):
+    """Who looks after the wires."""
+
+    def signed_in(self, wire: PicowsWire) -> None:
+        """The peer of a pending wire is somebody now."""
+        ...
+
+    def turn_away(self, wire: PicowsWire, error: MotetError, key: str) -> None:
+        """The application refuses the peer (see `port.Wire.turn_away`)."""
+        ...
+
+    def ended(self, wire: PicowsWire) -> None:
+        """The socket has ended. Called once."""
+        ...
+
+
 class PicowsWire(WSListener):
     """A Wire (see `port`), and the listener of its parser. A sweep calls `tick`: no wire has a task or a timer.
 
-    `on_end` is called once, when the socket has ended; `on_refusal` when the application turns the peer away.
+    While it is pending, nobody has signed in on it, and a guard reads for the parser.
     """
 
     __slots__ = (
@@ -52,14 +69,16 @@ class PicowsWire(WSListener):
         "_close_code",
         "_congested",
         "_connection",
+        "_doorkeeper",
+        "_guard",
         "_heard",
         "_heard_at",
+        "_limit",
         "_marked_at",
-        "_on_end",
-        "_on_refusal",
         "_outgrown",
         "_parser",
         "_paused",
+        "_pending",
         "_received",
         "_settings",
         "_special",
@@ -77,8 +96,8 @@ class PicowsWire(WSListener):
         connection: Connection,
         address: str,
         settings: GatewaySettings,
-        on_end: Callable[[PicowsWire], None],
-        on_refusal: Callable[[PicowsWire, MotetError, str], None],
+        doorkeeper: Doorkeeper,
+        pending: bool,
     ) -> None:
         self.write: Callable[[bytes], None] = transport.write
         self.address = address
@@ -87,15 +106,17 @@ class PicowsWire(WSListener):
         self._received: Callable[[bytes], None] = connection.received
         self._settings = settings
         self._usual_bytes = min(_LARGE, settings.max_message_bytes, settings.read_buffer_bytes)
-        self._on_end = on_end
-        self._on_refusal = on_refusal
+        self._doorkeeper = doorkeeper
+        self._pending = pending
+        self._limit = settings.max_pending_bytes if pending else settings.max_message_bytes
         self._parser: asyncio.BufferedProtocol | None = None  # None: nothing is read any more
-        self._assembly = Assembly(settings.max_message_bytes)
+        self._guard: Guard | None = None
+        self._assembly = Assembly(self._limit)
         self._state = State.OPEN
         self._close_code = frames.LOST
         self._congested = False
         self._paused = False
-        self._special = False  # something is under way for which every frame is looked at closely
+        self._special = pending  # something is under way for which every frame is looked at closely
         self._outgrown = False  # the read buffer is to be given back when it is empty
         self._awaiting = False  # a ping was sent and nothing came since
         self._heard = True  # something came since the last tick
@@ -122,18 +143,36 @@ class PicowsWire(WSListener):
             if self._parser is None and self._transport.can_write_eof():
                 self._transport.write_eof()  # the peer's CLOSE will not be read: let it see that all is said
 
+    def signed_in(self) -> None:
+        """See `port.Wire.signed_in`. What lies in the read buffer, part of a frame too, is read on as it is."""
+        if self._pending and self._state is State.OPEN:
+            self._pending = False
+            self._limit = self._assembly.limit = self._settings.max_message_bytes
+            if self._parser is not None:
+                self._guard = None
+                self._transport.set_protocol(self._parser)
+            self._doorkeeper.signed_in(self)
+
     def turn_away(self, error: MotetError, key: str) -> None:
         """See `port.Wire.turn_away`."""
         if self._state is State.OPEN:
-            self._on_refusal(self, error, key)
+            self._doorkeeper.turn_away(self, error, key)
 
     def hand_over(self, connection: Connection, error: MotetError) -> None:
-        """Another connection has the wire from here on; for the one before it has ended, by this error."""
+        """Another connection has the wire from here on; for the one before it has ended, by this error, and can no
+        longer sign in."""
+        self._pending = False
         before, self._connection = self._connection, connection
         self._received = connection.received
         if before is not None:
             self._tell(before.closed, error.code, True)
         self._tell(connection.opened, self)
+
+    def expel(self, error: MotetError) -> None:
+        """Closes by an error, and gives back at once what was read of a message."""
+        if self._state is State.OPEN:
+            self._stop_parsing()
+            self.close(error.code, str(error))
 
     def abort(self) -> None:
         """See `port.Wire.abort`."""
@@ -187,6 +226,8 @@ class PicowsWire(WSListener):
             self._failed(error)
 
     def _look_closely(self, frame: WSFrame) -> None:
+        if self._guard is not None:
+            self._guard.held = frame.tail_size
         self._answered()
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             self.close(PROTOCOL_ERROR, "reserved bits are set, and no extension was agreed on")
@@ -198,7 +239,13 @@ class PicowsWire(WSListener):
             self._outgrown = True
         if self._outgrown and frame.last_in_buffer and not frame.tail_size and self._parser is not None:
             self._read_with_a_new_parser()
-        self._special = self._state is not State.OPEN or self._awaiting or self._outgrown or not self._assembly.empty
+        self._special = (
+            self._state is not State.OPEN
+            or self._awaiting
+            or self._outgrown
+            or self._guard is not None
+            or not self._assembly.empty
+        )
 
     def _take(self, frame: WSFrame) -> None:
         kind = frame.msg_type
@@ -215,7 +262,7 @@ class PicowsWire(WSListener):
         if connection is None:
             return
         whole = frame.msg_type is _BINARY and frame.fin and self._assembly.empty
-        if whole and frame.payload_size > self._settings.max_message_bytes:
+        if whole and frame.payload_size > self._limit:
             self._tell(connection.oversized, frame.payload_size, bytes(frame.get_payload_as_memoryview()[:HEAD]))
             return
         payload = frame.get_payload_as_bytes()
@@ -266,12 +313,18 @@ class PicowsWire(WSListener):
         """The rest of the stream cannot be read: a violation, or a frame that is far too long."""
         if self._parser is None:
             return
-        self._parser = None
-        self._transport.set_protocol(Deaf(self))
+        self._stop_parsing()
         if code != MESSAGE_TOO_BIG:
             self.close(code, "not a WebSocket frame that a client may send")
         elif self._connection is not None and self._state is State.OPEN:
             self._tell(self._connection.oversized, self._max_frame_bytes() + 1, b"")
+
+    def holds_too_much(self, size: int) -> None:
+        """A message of a pending wire is too long to be kept until its end."""
+        if self._guard is not None:
+            self._stop_parsing()
+            if self._connection is not None and self._state is State.OPEN:
+                self._tell(self._connection.oversized, size, b"")
 
     def noticed(self) -> None:
         """Something came that nobody reads."""
@@ -285,7 +338,7 @@ class PicowsWire(WSListener):
             self._state = State.ENDED
             self._parser = None
             self._tell_closed(clean=False)
-            self._on_end(self)
+            self._doorkeeper.ended(self)
 
     # What the sweep does
 
@@ -324,7 +377,14 @@ class PicowsWire(WSListener):
     def _read_with_a_new_parser(self) -> None:
         self._outgrown = False
         self._parser = new_parser(self, self, self._max_frame_bytes())
-        self._transport.set_protocol(self._parser)
+        self._guard = Guard(self._parser, self, self._limit) if self._pending else None
+        self._transport.set_protocol(self._guard or self._parser)
+
+    def _stop_parsing(self) -> None:
+        """What still comes is read to its end and dropped."""
+        self._parser = self._guard = None
+        self._assembly = Assembly(self._limit)
+        self._transport.set_protocol(Deaf(self))
 
     def _max_frame_bytes(self) -> int:
         limit = self._settings.max_message_bytes

@@ -25,6 +25,11 @@ class Wire(Protocol):
         socket is closed (for a few seconds, then the socket is aborted). Only the first call counts."""
         ...
 
+    def signed_in(self) -> None:
+        """Somebody has signed in on a connection that was pending: it may send messages of the usual size from here on,
+        and is no longer one of those of which the oldest is closed."""
+        ...
+
     def turn_away(self, error: MotetError, key: str) -> None:
         """Refuses the peer: closes with the error's code and message; at once, or held for some seconds when the same
         key (who it is, and what it wants) was refused within the last minute. Nothing more is received, and the
