@@ -5,7 +5,8 @@ open mode). `Access` decides from the grant, the `Rulings` over it and the time.
 itself is one line in `rooms/room.py`, just before an update is taken.
 
 Pure but for the authenticators that must ask somebody. Imports only errors, ids and config.
-Public names: those of `__all__`; and `access.sources`, which is imported by itself, since it asks and others decide only.
+Public names: those of `__all__`; and `access.sources`, imported by itself: it asks others, and what imports `access`
+may be pure.
 """
 
 from motet.access.access import Access, Admission

@@ -43,6 +43,7 @@ def http_client() -> httpx.AsyncClient:
     return httpx.AsyncClient(
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         headers={"accept": "application/json", "accept-encoding": "identity", "user-agent": "motet"},
+        timeout=None,  # `ask` has one for the whole exchange
         limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
     )
 

@@ -35,7 +35,7 @@ class JwksKeys:
     def __init__(
         self, url: str, accepted: frozenset[str], client: httpx.AsyncClient, clock: Callable[[], float]
     ) -> None:
-        self.algorithms: Final = accepted & PUBLIC or PUBLIC
+        self.algorithms: Final = accepted & PUBLIC if accepted else PUBLIC
         """Those that keys may come for."""
         self.failing_since: float | None = None
         """On the clock; None while the last fetch went well."""

@@ -54,7 +54,9 @@ class Key:
 def secret_key(secret: bytes, accepted: frozenset[str]) -> Key:
     """A shared secret, for HS256 or what is accepted. Raises ConfigError for one that may be guessed, or a key."""
     bound = _bound(tuple(HMAC), accepted)
-    least = max((HMAC[algorithm] for algorithm in bound), default=HMAC["HS256"])
+    if not bound:
+        raise ConfigError(f"a secret of tokens is set, and jwt_algorithms accepts none of {', '.join(HMAC)}")
+    least = max(HMAC[algorithm] for algorithm in bound)
     if len(secret) < least:
         raise ConfigError(
             f"the secret of tokens has {len(secret)} bytes and must have at least {least}: "

@@ -86,6 +86,8 @@ def _tokens(settings: Settings, roles: Roles) -> tuple[TokenAccess | None, JwksK
     jwks = None
     if settings.jwks_url is not None:
         jwks = JwksKeys(checked("jwks_url", settings.jwks_url), accepted, http_client(), time.monotonic)
+        if not jwks.algorithms:
+            raise ConfigError("jwks_url is set, and jwt_algorithms accepts no algorithm of public keys")
     if not keys and jwks is None:
         return None, None
     return TokenAccess(keys, jwks, roles, time.time, settings.jwt_audience, settings.jwt_issuer), jwks

@@ -100,10 +100,8 @@ class TokenAccess:
         if max(claims.iat or 0, claims.nbf or 0) > now + LEEWAY:
             raise NotAuthenticated("the token is of the future: the clocks differ, or it is not valid yet")
         audiences = [claims.aud] if isinstance(claims.aud, str) else claims.aud
-        if audiences is None if self._audience is not None else audiences is not None:
-            raise NotAuthenticated("the token is for another audience")
-        if self._audience is not None and self._audience not in (audiences or ()):
-            raise NotAuthenticated("the token is for another audience")
+        if (audiences is not None) if self._audience is None else (self._audience not in (audiences or ())):
+            raise NotAuthenticated("the token is for another audience")  # RFC 7519, section 4.1.3
         if self._issuer is not None and claims.iss != self._issuer:
             raise NotAuthenticated("the token is of another issuer")
         if (unknown := self._roles.unknown(claims.rooms.values())) is not None:
