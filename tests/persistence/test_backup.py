@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from store_faults import OTHER, ROOM, raw, row
 
-from motet.errors import StoreCorrupt, StoreInUse, Unavailable
+from motet.errors import RoomDeleted, StoreCorrupt, StoreInUse, Unavailable
 from motet.ids import Seq
 from motet.persistence import Snapshot, SqliteReader, SqliteStore, backup, restore
 
@@ -114,3 +114,53 @@ async def test_what_is_no_backup_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreCorrupt):
         restore(tmp_path / "text", tmp_path / "data")
     await SqliteStore(tmp_path / "data").close()
+
+
+async def test_a_backup_carries_tombstones_and_records(tmp_path: Path) -> None:
+    """[P15] [P18] [P21]"""
+    store = await _filled(tmp_path / "data")
+    await store.delete(ROOM, 5, absent_too=False)
+    await store.put_record("access", "ada", b"1")
+    assert backup(tmp_path / "data", tmp_path / "copy") == []
+    await store.close()
+    restore(tmp_path / "copy", tmp_path / "new")
+    restored = SqliteStore(tmp_path / "new")
+    with pytest.raises(RoomDeleted):
+        await restored.append([row(b"late")])
+    assert await restored.records("access") == {"ada": b"1"}
+    assert await restored.recreate(ROOM)
+    await restored.append([row(b"new")])
+    await restored.close()
+
+
+async def test_a_backup_made_before_the_deletion_holds_the_room_still(tmp_path: Path) -> None:
+    """[P15] [P18]"""
+    store = await _filled(tmp_path / "data")
+    expected = await store.load(ROOM)
+    assert backup(tmp_path / "data", tmp_path / "copy") == []
+    await store.delete(ROOM, 5, absent_too=False)
+    await store.close()
+    restore(tmp_path / "copy", tmp_path / "new")
+    reader = SqliteReader(tmp_path / "new")
+    assert await reader.load(ROOM) == expected
+    await reader.close()
+
+
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [("UPDATE records SET value = x'00'", "record 'access', 'ada'"), ("UPDATE tombstones SET at = 6", "tombstone of")],
+)
+async def test_a_backup_names_damaged_records_and_tombstones_and_is_not_restored(
+    tmp_path: Path, damage: str, what: str
+) -> None:
+    """[P15] [P21]"""
+    store = await _filled(tmp_path / "data")
+    await store.delete(ROOM, 5, absent_too=False)
+    await store.put_record("access", "ada", b"1")
+    with raw(tmp_path / "data") as connection:
+        connection.execute(damage)
+    (problem,) = backup(tmp_path / "data", tmp_path / "copy")
+    assert what in problem
+    await store.close()
+    with pytest.raises(StoreCorrupt, match=what):
+        restore(tmp_path / "copy", tmp_path / "new")

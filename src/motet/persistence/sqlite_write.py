@@ -122,7 +122,7 @@ class WriteSession:
             found = self._connection.execute(ROOM_ID, (room,)).fetchone()
             if found is not None:
                 self._connection.execute("DELETE FROM rooms WHERE id = ?", found)
-                self._connection.execute("INSERT INTO leftovers (room) VALUES (?)", found)
+                self._connection.execute("INSERT OR IGNORE INTO leftovers (room) VALUES (?)", found)
             elif tombstone(self._connection, room) is not None:
                 return True
             elif not absent_too:
