@@ -14,15 +14,29 @@ from typing import cast
 import structlog
 from uvicorn._types import ASGIApplication
 
-from motet.access import Access, Authenticator, Credentials, OpenAccess, Roles, Rulings
+from motet.access import (
+    ADMINISTRATION,
+    KIND,
+    Access,
+    Authenticator,
+    Credentials,
+    OpenAccess,
+    Origins,
+    Proxies,
+    Roles,
+    Rulings,
+    token_of,
+)
+from motet.access.sources import Sources, authenticator_of
 from motet.api import build
 from motet.config import Settings
 from motet.crdt import Replica, update_of_file
 from motet.errors import ConfigError, Forbidden, MalformedUpdate, MotetError
 from motet.gateway import Connection, Gateway, GatewaySettings, ListenSettings, Refusal, Server, Upgrade
 from motet.ids import RoomName, is_room_name
+from motet.observability import AccessRefused, audit
 from motet.persistence import Journal, SqliteStore, free_bytes
-from motet.rooms import HocuspocusConnection, Hub, Keeper, YjsConnection
+from motet.rooms import Administration, Administrator, HocuspocusConnection, Hub, Keeper, YjsConnection
 from motet.sync import YJS, frame
 
 log = structlog.get_logger("motet")
@@ -38,12 +52,21 @@ def check(settings: Settings) -> None:
             "workers must be 1: a room lives in one process's memory, and a second worker would serve a second copy. "
             "One worker carries thousands of people; more machines come with a shared store."
         )
-    if not settings.open:
+    authenticated = is_authenticated(settings)
+    if not authenticated and not settings.open:
         raise ConfigError(
-            "there is no way to tell who someone is: no authentication is configured. "
+            "there is no way to tell who someone is: no authentication is configured. Set MOTET_SECRET, "
+            "MOTET_PUBLIC_KEY_FILE, MOTET_JWKS_URL, MOTET_AUTH_URL or MOTET_AUTH_CALLABLE. "
             "To try Motet on this machine, add --open: everybody who reaches it may edit every room."
         )
-    if not settings.open_to_the_network and settings.uds is None and not _is_loopback(settings.host):
+    if authenticated and settings.open:
+        raise ConfigError("--open lets everybody edit, and authentication is configured too: remove one of the two")
+    if settings.auth_cookie is not None and not settings.allowed_origins:
+        raise ConfigError(
+            "auth_cookie needs allowed_origins: a browser adds the cookie to what any page asks for, "
+            "so it says who someone is only where it is known which pages may ask"
+        )
+    if settings.open and not settings.open_to_the_network and settings.uds is None and not _is_loopback(settings.host):
         raise ConfigError(
             f"--open lets everybody edit, so it listens on loopback only, and {settings.host} is not. "
             "Use --host 127.0.0.1, or --open-to-the-network if all who can reach this machine may edit every room."
@@ -53,6 +76,19 @@ def check(settings: Settings) -> None:
     for name, file in (("tls-cert", settings.tls_cert), ("tls-key", settings.tls_key)):
         if file is not None and not file.is_file():
             raise ConfigError(f"--{name} names {file}, and there is no such file")
+
+
+def is_authenticated(settings: Settings) -> bool:
+    """Whether the settings say how to find out who someone is."""
+    sources = (
+        settings.secret,
+        settings.secret_file,
+        settings.public_key_file,
+        settings.jwks_url,
+        settings.auth_url,
+        settings.auth_callable,
+    )
+    return any(source is not None for source in sources)
 
 
 def _is_loopback(host: str) -> bool:
@@ -82,7 +118,11 @@ class App:
     def __init__(self, settings: Settings) -> None:
         check(settings)
         self.settings = settings
-        self.authenticator: Authenticator = OpenAccess()
+        self.roles = Roles(settings.roles, settings.lanes)
+        self.sources: Sources | None = authenticator_of(settings, self.roles)
+        on_loopback = settings.open and not settings.open_to_the_network and settings.uds is None
+        self.origins = Origins(settings.allowed_origins, loopback_pages=on_loopback)
+        self.proxies = Proxies(settings.trusted_proxies)
         self._templates = seeds(settings.templates)
 
     def seed(self, name: RoomName) -> bytes | None:
@@ -94,25 +134,45 @@ class App:
 
     async def accept(self, upgrade: Upgrade) -> Connection:
         """Which connection an upgrade becomes, by its path."""
+        origin = upgrade.headers.get("origin")
+        if not self.origins.allows(origin, upgrade.headers.get("host")):
+            error = Forbidden("pages of that origin may not connect (allowed_origins)")
+            self._refused(upgrade, "", error)
+            raise error
         if upgrade.path == HOCUSPOCUS_PATH:
-            return HocuspocusConnection(self.hub, upgrade.address)
+            return HocuspocusConnection(self.hub, self._credentials(upgrade))
         if upgrade.path.startswith(YJS_PATH):
-            key = f"{upgrade.address} {upgrade.path}"
+            credentials = self._credentials(upgrade)
+            key = f"{credentials.token or upgrade.address} {upgrade.path}"
             try:
-                return await self._accept_yjs(upgrade, key)
+                return await self._accept_yjs(upgrade, credentials, key)
             except MotetError as e:
+                self._refused(upgrade, upgrade.path[len(YJS_PATH) :], e)
                 raise Refusal(e, (frame(YJS.denied("", str(e))),), key) from e
         raise Forbidden("there is no WebSocket at this path: /ws/{room} and /hocuspocus are")
 
-    async def _accept_yjs(self, upgrade: Upgrade, key: str) -> YjsConnection:
+    def _credentials(self, upgrade: Upgrade) -> Credentials:
+        listed = self.origins.listed(upgrade.headers.get("origin"))
+        cookie = self.settings.auth_cookie if listed else None
+        token = token_of(upgrade.headers, upgrade.query, upgrade.subprotocols, cookie)
+        return Credentials(token, upgrade.address, upgrade.headers)
+
+    async def _accept_yjs(self, upgrade: Upgrade, credentials: Credentials, key: str) -> YjsConnection:
         name = upgrade.path[len(YJS_PATH) :]
         if not is_room_name(name):
             raise Forbidden("a room name is 1-256 bytes of UTF-8 without control characters")
         room = RoomName(name)
-        admission = await self.access.admit(Credentials(upgrade.query.get("token", ""), upgrade.address), room)
+        grant, role = await self.access.admit(credentials, room)
+        await self.hub.join_in_line(grant.user, upgrade.address, room)
+        if "recreate" in upgrade.query and ADMINISTRATION in role.may:
+            await self.administration.recreate(room, Administrator(grant, upgrade.address))
         served = await self.hub.open(room)
         served.room.check_places()
-        return YjsConnection(self.hub, served, admission, key)
+        return YjsConnection(self.hub, served, grant, upgrade.address, key)
+
+    def _refused(self, upgrade: Upgrade, room: str, error: MotetError) -> None:
+        self.hub.counts.refused += 1
+        self.hub.observe(AccessRefused("", room, str(error), error.code, "yjs" if room else "", upgrade.address))
 
     async def run(self, on_started: Callable[[str], None] = lambda url: None) -> None:
         """Serves until SIGTERM or SIGINT; `on_started` gets the address when it listens.
@@ -123,17 +183,22 @@ class App:
         try:
             await self._run(store, on_started)
         finally:
+            if self.sources is not None:
+                await self.sources.close()
             await store.close()
 
     async def _run(self, store: SqliteStore, on_started: Callable[[str], None]) -> None:
         settings = self.settings
         journal = Journal(store, settings.max_journal_bytes, lambda: self.hub.journal_drained())
-        roles = Roles(settings.roles, settings.lanes)
-        self.access = Access(self.authenticator, roles, Rulings(), time.time, is_open=settings.open)
-        self.hub = Hub(settings, store, journal, self.access, self.seed)
+        source: Authenticator = self.sources or OpenAccess()
+        rulings = Rulings.of(await store.records(KIND))
+        self.access = Access(source, self.roles, rulings, time.time, is_open=settings.open)
+        self.hub = Hub(settings, store, journal, self.access, self.seed, audit)
+        forget = self.sources.forget if self.sources is not None else lambda user: None
+        self.administration = Administration(self.hub, forget)
         self.keeper = Keeper(self.hub, lambda: free_bytes(settings.data))
-        gateway = Gateway(self.accept, gateway_settings(settings))
-        app = build(self.hub, lambda: gateway.statistics().connections)
+        gateway = Gateway(self.accept, gateway_settings(settings, self.proxies.client_of))
+        app = build(self.hub, self.administration, lambda: gateway.statistics().connections, self.origins.cors)
         server = Server(cast(ASGIApplication, app), gateway, listen_settings(settings), self._drain, self._stopped)
         self.keeper.start()
         # What is here stays: the collector need not look at it again. Rooms make few cycles, so it may come seldom.
@@ -170,10 +235,13 @@ def address(settings: Settings, port: int) -> str:
     return f"{scheme}://{host}:{port}{settings.root_path}"
 
 
-def gateway_settings(settings: Settings) -> GatewaySettings:
+def gateway_settings(settings: Settings, client_of: Callable[[str, str | None], str]) -> GatewaySettings:
     """The gateway's part of the settings. A message may be a whole document, and the names around it."""
     return GatewaySettings(
+        client_of=client_of,
         accept_seconds=settings.accept_seconds,
+        max_pending_bytes=settings.max_pending_bytes,
+        max_pending_connections=settings.max_pending_connections,
         max_connections=settings.max_connections,
         max_connections_per_address=settings.max_connections_per_address,
         max_message_bytes=settings.max_room_bytes + 64 * 1024,

@@ -7,6 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from motet.access import Access, OpenAccess, Rulings, built_in
+from motet.access.rates import Rates
 from motet.app import App, address, check, gateway_settings, listen_settings, seeds
 from motet.config import Settings
 from motet.errors import ConfigError, Forbidden, Unavailable
@@ -120,13 +122,14 @@ def test_every_setting_of_the_gateway_comes_from_ours() -> None:
     """A message may be as large as a room, and has names around it."""
     ours = settings(
         max_connections=1, max_connections_per_address=2, ping_seconds=3, pong_seconds=4, drain_seconds=5,
-        accept_seconds=6, high_water_bytes=7, max_room_bytes=1000, port=9, host="::1", root_path="/x", uds="/u",
+        accept_seconds=6, high_water_bytes=7, max_pending_bytes=8, max_pending_connections=10, max_room_bytes=1000, port=9, host="::1", root_path="/x", uds="/u",
         tls_cert="/c", tls_key="/k",
     )  # fmt: skip
-    theirs = gateway_settings(ours)
+    theirs = gateway_settings(ours, lambda peer, forwarded: peer)
     for name in ("max_connections", "max_connections_per_address", "ping_seconds", "pong_seconds", "drain_seconds"):
         assert getattr(theirs, name) == getattr(ours, name)
-    assert (theirs.accept_seconds, theirs.high_water_bytes) == (6, 7)
+    assert (theirs.accept_seconds, theirs.high_water_bytes, theirs.max_pending_bytes) == (6, 7, 8)
+    assert theirs.max_pending_connections == 10
     assert theirs.max_message_bytes >= 1000 + 256
     listen = listen_settings(ours)
     for name in ("host", "port", "uds", "tls_cert", "tls_key", "root_path"):
@@ -142,6 +145,11 @@ class RoomsOf:
     def __init__(self) -> None:
         self.opened: list[str] = []
         self.counts = Counts()
+        self.rates = Rates(settings())
+
+    async def join_in_line(self, user: str, address: str, room: RoomName) -> None: ...
+
+    def observe(self, event: object) -> None: ...
 
     async def open(self, name: RoomName) -> object:
         if name == "broken":
@@ -155,11 +163,13 @@ def app(monkeypatch: pytest.MonkeyPatch) -> App:
     """With a hub that has no store."""
     app = App(settings())
     monkeypatch.setattr(app, "hub", RoomsOf(), raising=False)
+    access = Access(OpenAccess(), built_in(), Rulings(), lambda: 0.0, is_open=True)
+    monkeypatch.setattr(app, "access", access, raising=False)
     return app
 
 
 def upgrade(path: str) -> Upgrade:
-    return Upgrade(path, {}, {}, "127.0.0.1", ())
+    return Upgrade(path, {}, {"host": "127.0.0.1:8000"}, "127.0.0.1", ())
 
 
 async def test_a_path_under_ws_is_a_room_that_is_opened_first(app: App) -> None:

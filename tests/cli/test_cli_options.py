@@ -25,7 +25,7 @@ def test_every_setting_is_an_option_with_its_description_variable_and_default(co
         described = told.partition(flag)[2]
         assert f"MOTET_{name.upper()}" in described
         assert " ".join((field.description or "").split()) in re.sub(r"- (?=\w)", "-", described)
-        if field.default not in (None, "", False):
+        if field.default not in (None, "", False, ()):
             assert f"default {field.default}" in described
 
 

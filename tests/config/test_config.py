@@ -62,16 +62,17 @@ def test_every_setting_can_be_given_in_the_environment_and_in_the_file(
     templates = '{"notes/*" = "a.yjs"}'
     lines = []
     for name, value in load({}).model_dump(mode="json").items():
-        if name == "templates":
-            lines.append(f"templates = {templates}")
+        if isinstance(value, dict):
+            lines.append(f"{name} = {templates if name == 'templates' else '{}'}")
         elif value is not None:
             lines.append(f"{name} = {str(value).lower() if isinstance(value, bool) else repr(value)}")
-    lines += ["uds = 'a'", "tls_cert = 'b'", "tls_key = 'c'"]
+    none = [name for name, value in load({}).model_dump().items() if value is None]
+    lines += [f"{name} = 'a'" for name in none]
     (elsewhere / "motet.toml").write_text("\n".join(lines))
     assert load({}).templates == {"notes/*": Path("a.yjs")}
     assert set(origins({}).values()) == {"motet.toml"}
     for name in Settings.model_fields:
-        monkeypatch.setenv(f"MOTET_{name.upper()}", '{"*": "b"}' if name == "templates" else "1")
+        monkeypatch.setenv(f"MOTET_{name.upper()}", '{"a": "b"}' if name in ("templates", "roles", "lanes") else "1")
     assert set(origins({}).values()) == {"environment"}
 
 

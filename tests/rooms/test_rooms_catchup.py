@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from motet.access import OpenAccess, built_in
 from motet.crdt import Replica
-from motet.ids import MemberId, UserId
+from motet.ids import MemberId
 from motet.presence import Roster
 from motet.rooms.catchup import CHUNK, SHARED
 from motet.rooms.effects import Effects, Out, Send
@@ -15,6 +16,8 @@ from motet.varint import write, write_bytes
 
 LIMITS = RoomLimits(max_update_bytes=16 << 20, max_room_bytes=64 << 20, max_members=200, behind_seconds=60.0)
 
+EDITOR = built_in()["editor"]
+
 
 def block(client: int, size: int) -> bytes:
     """An update that puts so much text at the start of the root "t"."""
@@ -22,8 +25,8 @@ def block(client: int, size: int) -> bytes:
 
 
 def room_of(size: int, clients: int) -> tuple[Room, Member]:
-    room = Room(Replica(), Roster(), LIMITS, 0.0)
-    writer = Member(MemberId(1), UserId(""), True, False)
+    room = Room(Replica(), Roster(), LIMITS, built_in(), 0.0)
+    writer = Member(MemberId(1), OpenAccess.EVERYBODY, EDITOR, True, False)
     room.join(writer, 0.0)
     grow(room, writer, range(1, clients + 1), size // clients)
     return room, writer
@@ -34,12 +37,12 @@ def grow(room: Room, writer: Member, clients: range, size: int) -> None:
         room.receive(writer, Update("", block(client, size)), 0.0)
         more = True
         while more:
-            _, more = room.work(0.0)
+            _, more = room.work()
     room.tick(0.0)
 
 
 def reader(room: Room) -> Member:
-    member = Member(MemberId(2 + len(room.members)), UserId(""), True, False)
+    member = Member(MemberId(2 + len(room.members)), OpenAccess.EVERYBODY, EDITOR, True, False)
     room.join(member, 0.0)
     return member
 

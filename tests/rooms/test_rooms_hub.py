@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
-from motet.access import Access, Admission, OpenAccess, Rulings, built_in
+from motet.access import Access, Credentials, OpenAccess, Rulings, built_in
 from motet.config import Settings
 from motet.crdt import Replica
 from motet.errors import MotetError, Restarting, StoreCorrupt, Unavailable
@@ -18,7 +18,7 @@ from motet.sync import HOCUSPOCUS, YJS, SyncStep1, Update
 from motet.varint import write, write_bytes
 
 ROOM = RoomName("notes/1")
-EDITOR = Admission(OpenAccess.EVERYBODY, built_in()["editor"])
+EDITOR = OpenAccess.EVERYBODY
 
 
 def typed(client: int, clock: int, text: str) -> bytes:
@@ -81,6 +81,8 @@ class Wire:
 
     def ping(self) -> None: ...
 
+    def signed_in(self) -> None: ...
+
 
 class House:
     """A hub over a store, with a keeper that sweeps when told."""
@@ -93,11 +95,11 @@ class House:
         self.free = 1 << 40
         journal = Journal(self.store, 1 << 20, lambda: self.hub.journal_drained())
         access = Access(OpenAccess(), built_in(), Rulings(), lambda: 0.0, is_open=True)
-        self.hub = Hub(Settings(open=True, **limits), self.store, journal, access, seed)
+        self.hub = Hub(Settings(open=True, **limits), self.store, journal, access, seed, lambda event: None)
         self.keeper = Keeper(self.hub, lambda: self.free)
 
     async def join(self, room: RoomName = ROOM) -> tuple[YjsConnection, Wire]:
-        connection, wire = YjsConnection(self.hub, await self.hub.open(room), EDITOR, "key"), Wire()
+        connection, wire = YjsConnection(self.hub, await self.hub.open(room), EDITOR, "127.0.0.1", "key"), Wire()
         connection.opened(wire)
         return connection, wire
 
@@ -282,8 +284,8 @@ def test_an_update_message_names_no_document_in_the_yjs_dialect() -> None:
 
 async def test_a_socket_whose_documents_are_denied_is_kept_alive(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """[R7] [H9] It stays open, and a client gives up a socket on which nothing is said for 30 s."""
-    monkeypatch.setattr("motet.rooms.connection.KEEP_ALIVE", 0.01)
-    connection, wire = HocuspocusConnection(house.hub, "127.0.0.1"), Wire()
+    monkeypatch.setattr("motet.rooms.connection_hocuspocus.KEEP_ALIVE", 0.01)
+    connection, wire = HocuspocusConnection(house.hub, Credentials("", "127.0.0.1")), Wire()
     connection.opened(wire)
     connection.received(HOCUSPOCUS.sync_step1("bad\x01name", b"\0"))
     await until(lambda: len(wire.frames) > 2)

@@ -32,7 +32,7 @@ class Fixture:
 
     def __init__(self, limits: RoomLimits = LIMITS) -> None:
         self.now = 1000.0
-        self.room = Room(Replica(), Roster(), limits, self.now)
+        self.room = Room(Replica(), Roster(), limits, built_in(), self.now)
         self.ids = 0
 
     def member(self, hocuspocus: bool = False, may_edit: bool = True) -> Member:
@@ -234,7 +234,7 @@ def test_a_large_update_is_taken_in_steps_while_its_author_is_not_read(at: Fixtu
     effects: list[object] = []
     more = True
     while more:
-        some, more = at.room.work(at.now)
+        some, more = at.room.work()
         effects += some
     assert effects == [WorkDone(ada)]
     assert any(isinstance(e, Persist) for e in at.tick())

@@ -1,4 +1,4 @@
-"""REST and pages over HTTP: health, metrics, the demo's files. FastAPI over the hub.
+"""REST and pages over HTTP: health, metrics, administration, the demo's files. FastAPI over the hub.
 
 May import rooms and what is below it. Public names: `build`.
 """

@@ -1,4 +1,4 @@
-"""The HTTP side of the server: `/healthz`, `/readyz`, `/metrics`, `/` and the demo."""
+"""The HTTP side of the server: health, metrics, the administrators' routes, `/` and the demo."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from importlib.resources import files
 from os import PathLike, stat_result
 
 from fastapi import FastAPI, Response
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.types import Scope
 
 from motet import __version__
+from motet.access import Cors
+from motet.api.administration import administration
+from motet.api.paths import EncodedPaths
+from motet.api.problems import answer_with_problems
 from motet.observability import exposition
-from motet.rooms import Hub
+from motet.rooms import Administration, Hub
 
 WEB = files("motet") / "web"
 
@@ -22,10 +27,21 @@ ANEW = {"Cache-Control": "no-cache"}
 """Pages are asked for anew each time (their assets are named by content), so an upgrade is seen at once."""
 
 
-def build(hub: Hub, open_connections: Callable[[], int]) -> FastAPI:
+def build(hub: Hub, acts: Administration, open_connections: Callable[[], int], cors: Cors) -> FastAPI:
     """The HTTP application. Its lifespan is the server's own: nothing starts or stops with it. So is its root path."""
     # No page of the API: FastAPI's loads its scripts from elsewhere.
     app = FastAPI(title="Motet", version=__version__, docs_url=None, redoc_url=None)
+    app.add_middleware(EncodedPaths)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"] if cors.every_origin else [],
+        allow_origin_regex=cors.pattern,
+        allow_methods=["GET", "POST", "PUT", "DELETE"],
+        allow_headers=["Authorization", "Content-Type"],
+        allow_credentials=cors.credentials,
+    )
+    answer_with_problems(app)
+    app.include_router(administration(hub, acts))
 
     @app.get("/healthz", tags=["health"])
     async def healthz() -> dict[str, str]:

@@ -3,13 +3,27 @@
 `room` is a plain synchronous object (no clock, no I/O) that answers each call with `effects`; `served` carries them
 out; the `hub` opens rooms and the `keeper` looks after them; a `connection` stands between a socket and its rooms.
 May import every leaf component, config, errors, ids. Public names: `Hub`, `Keeper`, `YjsConnection`,
-`HocuspocusConnection`, `Connection`, `Wire`, `Served`.
+`HocuspocusConnection`, `Connection`, `Wire`, `Served`, `Administration`, `Administrator`, `MemberInfo`.
 """
 
-from motet.rooms.connection import Connection, HocuspocusConnection, YjsConnection
+from motet.rooms.administration import Administration, Administrator, MemberInfo
+from motet.rooms.connection import Connection
+from motet.rooms.connection_hocuspocus import HocuspocusConnection
+from motet.rooms.connection_yjs import YjsConnection
 from motet.rooms.hub import Hub
 from motet.rooms.keeper import Keeper
 from motet.rooms.served import Served
 from motet.rooms.wire import Wire
 
-__all__ = ["Connection", "HocuspocusConnection", "Hub", "Keeper", "Served", "Wire", "YjsConnection"]
+__all__ = [
+    "Administration",
+    "Administrator",
+    "Connection",
+    "HocuspocusConnection",
+    "Hub",
+    "Keeper",
+    "MemberInfo",
+    "Served",
+    "Wire",
+    "YjsConnection",
+]

@@ -1,39 +1,24 @@
-"""Connections: one per socket, between what a client says and the rooms it is in.
+"""Connections: one per socket, between what a client says and the rooms it is in. What all dialects have in common.
 
-A yjs connection is in the one room that its path names, opened before the upgrade was answered. A hocuspocus connection
-names a document in every message; each is opened by its first message, and what comes before it is open waits.
+A yjs connection (`connection_yjs`) is in the one room that its path names, opened before the upgrade was answered. A
+hocuspocus connection (`connection_hocuspocus`) names a document in every message.
 """
 
 from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from enum import Enum, auto
+from collections import deque
 
-from motet.access import Admission, Credentials
-from motet.errors import Forbidden, MotetError, OverQuota, ProtocolViolation, Scope, TryLater
-from motet.ids import RoomName, is_room_name
-from motet.presence import EMPTY
+from motet.access import Grant
+from motet.errors import MotetError, NotAuthenticated
+from motet.observability import AccessGranted, AccessRefused
 from motet.rooms.hub import Hub
-from motet.rooms.limits import KEEP_ALIVE
 from motet.rooms.member import Member
-from motet.rooms.served import Seat, Served
+from motet.rooms.seat import Seat
+from motet.rooms.served import Served
 from motet.rooms.wire import Wire
-from motet.sync import (
-    HOCUSPOCUS,
-    YJS,
-    Auth,
-    Dialect,
-    Leave,
-    Message,
-    Ping,
-    Pong,
-    Session,
-    Update,
-    address_of,
-    frame,
-    split_address,
-)
+from motet.sync import HOCUSPOCUS, Awareness, BroadcastStateless, Dialect, Message
 
 CHALLENGE = 2.0
 """Seconds in which the owner of a claimed presence entry must show a sign of life [A6]."""
@@ -44,30 +29,106 @@ class Connection(ABC):
 
     dialect: Dialect
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, address: str) -> None:
         self.hub = hub
         self.counts = hub.counts
+        self.address = address
+        self.pending = True
+        """Nobody has signed in on this socket yet."""
         self.seats: dict[str, Seat] = {}
         self.over = False
+        self.meter = hub.rates.meter(address)
         self._heard = 0.0
+        self._pauses = 0
+        self._slow_until = 0.0
+        self._slow: asyncio.TimerHandle | None = None
+        # Broadcasts that were read before a pause began; bounded by the read buffer, for nothing is read meanwhile.
+        self._late: deque[tuple[Seat, Message]] = deque()
 
     def opened(self, wire: Wire) -> None:
         """The upgrade is done."""
         self.wire = wire
         self.counts.connections += 1
 
-    def take_seat(self, served: Served, admission: Admission, document: str) -> Seat:
-        """Joins the room under the name that the client has for it. Raises TryLater."""
-        grant, role = admission
-        writes_all = self.hub.access.roles.writes_all(role)
-        member = Member(self.hub.member_id(), grant, role, writes_all, self.dialect is HOCUSPOCUS)
-        seat = served.join(member, self.dialect, document, self.wire, self)
+    def take_seat(self, served: Served, grant: Grant, document: str) -> Seat:
+        """Joins the room under the name that the client has for it. Raises TryLater, OverQuota; NotAuthenticated and
+        Forbidden when the grant was revoked or ended since it was given."""
+        hub = self.hub
+        role = hub.access.role(grant, served.name)
+        member = Member(hub.member_id(), grant, role, hub.access.roles.writes_all(role), self.dialect is HOCUSPOCUS)
+        hub.take_place(grant.user)
+        try:
+            seat = served.join(member, self.dialect, document, self.wire, self)
+        except MotetError:
+            hub.leave_place(grant.user)
+            raise
         self.seats[document] = seat
+        self.meter.identify(grant.user)
+        if self.pending:
+            self.pending = False
+            self.wire.signed_in()
+        name, address = self.dialect.name, self.address
+        hub.observe(AccessGranted(grant.user, served.name, role.name, name, address, grant.token_id))
         return seat
+
+    def give_up_seat(self, document: str) -> Seat | None:
+        """The seat is left, or the room has dismissed it."""
+        seat = self.seats.pop(document, None)
+        if seat is not None:
+            self.hub.leave_place(seat.member.grant.user)
+        return seat
+
+    def refused(self, room: str, error: MotetError, user: str = "") -> None:
+        """Tells whoever listens that somebody was not let in."""
+        self.counts.refused += 1
+        self.hub.observe(AccessRefused(user, room, str(error), error.code, self.dialect.name, self.address))
+
+    def pause(self) -> None:
+        """Reads nothing more, until as many `resume`s."""
+        self._pauses += 1
+        if self._pauses == 1:
+            self.wire.pause_reading()
+
+    def resume(self) -> None:
+        """Takes one `pause` back."""
+        self._pauses -= 1
+        if not self._pauses:
+            self.wire.resume_reading()
 
     @abstractmethod
     def received(self, payload: bytes) -> None:
         """One binary message. Raises ProtocolViolation."""
+
+    def take(self, seat: Seat, message: Message) -> None:
+        """A message other than an ordinary update, which may have a rate of its own. Raises ProtocolViolation."""
+        if isinstance(message, BroadcastStateless):
+            if self._slow is not None:
+                # It was read before the pause began. It goes to everybody, at a rate that the room shares.
+                self._late.append((seat, message))
+                return
+            self.slow_down(self.meter.broadcast(seat.served.name, self.hub.now()))
+        elif isinstance(message, Awareness):
+            self.slow_down(self.meter.presence(self.hub.now()))
+        seat.served.receive(seat, message)
+
+    def slow_down(self, seconds: float) -> None:
+        """[X31] Reads nothing more for so long; of several times the one that ends last counts."""
+        until = self.hub.now() + seconds
+        if seconds <= 0.0 or until <= self._slow_until or self.over:
+            return
+        if self._slow is None:
+            self.pause()
+        else:
+            self._slow.cancel()
+        self._slow_until = until
+        self._slow = asyncio.get_running_loop().call_later(seconds, self._speed_up)
+
+    def _speed_up(self) -> None:
+        self._slow = None
+        while self._late and self._slow is None:
+            seat, message = self._late.popleft()
+            self.take(seat, message)
+        self.resume()
 
     @abstractmethod
     def oversized(self, size: int, head: bytes) -> None:
@@ -76,6 +137,14 @@ class Connection(ABC):
     def must_be_queried(self, seat: Seat) -> bool:
         """Whether this client repeats its presence only when it is asked."""
         return False
+
+    @abstractmethod
+    def role_changed(self, seat: Seat) -> None:
+        """The member may do other things from now on: tell the client, if its dialect has a word for it."""
+
+    def expired(self, seat: Seat) -> None:
+        """The member's grant has ended."""
+        seat.served.expel(seat, NotAuthenticated("the grant has expired"))
 
     @abstractmethod
     def dismissed(self, seat: Seat, error: MotetError) -> None:
@@ -115,254 +184,14 @@ class Connection(ABC):
     def closed(self, code: int, clean: bool) -> None:
         """The socket is gone."""
         self.over = True
-        for seat in list(self.seats.values()):
-            seat.served.leave(seat, clean)
-        self.seats.clear()
+        self.meter.settle(self.hub.now())
+        if self._slow is not None:
+            self._slow.cancel()
+        for document in list(self.seats):
+            seat = self.give_up_seat(document)
+            if seat is not None:
+                seat.served.leave(seat, clean)
 
     def hang_up(self, error: MotetError) -> None:
         """Closes the socket with the error's code and message."""
         self.wire.close(error.code, str(error))
-
-
-class YjsConnection(Connection):
-    """A y-websocket client: one room, its errors told by an auth message and the close code."""
-
-    dialect = YJS
-
-    def __init__(self, hub: Hub, served: Served, admission: Admission, key: str) -> None:
-        """`key` says who it is and what it wants, for refusals."""
-        super().__init__(hub)
-        self._key = key
-        self._served = served
-        self._admission = admission
-        self._seat: Seat | None = None
-
-    def opened(self, wire: Wire) -> None:
-        super().opened(wire)
-        if self._served.closed:
-            # It left memory between the upgrade and now.
-            self.hang_up(TryLater("the room was closed just now"))
-            return
-        try:
-            self._seat = self.take_seat(self._served, self._admission, "")
-        except MotetError as e:
-            self._refused(e)
-
-    def received(self, payload: bytes) -> None:
-        """One binary message. Raises ProtocolViolation."""
-        counts = self.counts
-        counts.messages_in += 1
-        counts.bytes_in += len(payload)
-        seat = self._seat
-        if seat is None:
-            return
-        data = YJS.small_update(payload)
-        if data is not None:
-            seat.served.update(seat, data)
-            return
-        for message in YJS.decode(payload):
-            seat.served.receive(seat, message)
-
-    def oversized(self, size: int, head: bytes) -> None:
-        """A message over the largest that is read."""
-        if self._seat is not None:
-            self._seat.served.perform(self._seat.served.room.oversized(self._seat.member, size))
-
-    def dismissed(self, seat: Seat, error: MotetError) -> None:
-        """The room sent us away."""
-        self._seat = None
-        self.seats.clear()
-        if error.permanent:
-            self._refused(error)
-        else:
-            self.hang_up(error)
-
-    def _refused(self, error: MotetError) -> None:
-        """[G1] Says why, in the two ways there are. Old clients come back at once, whatever the code says."""
-        self.wire.write(frame(YJS.denied("", str(error))))
-        self.wire.turn_away(error, self._key)
-
-
-class State(Enum):
-    """What a document of a hocuspocus connection is."""
-
-    OPENING = auto()
-    OPEN = auto()
-    DENIED = auto()
-
-
-class Document:
-    """One document of a hocuspocus connection, under the address that the client wrote."""
-
-    __slots__ = ("auth", "held", "held_bytes", "seat", "state")
-
-    def __init__(self) -> None:
-        self.state = State.OPENING
-        self.seat: Seat | None = None
-        self.auth: Auth | None = None
-        self.held: list[Message] = []
-        """What came before the document was open; bounded by max_pending_messages and max_pending_bytes, beyond which
-        the document is denied."""
-        self.held_bytes = 0
-
-
-class HocuspocusConnection(Connection):
-    """A Hocuspocus provider's socket: many documents, each refused or left alone."""
-
-    dialect = HOCUSPOCUS
-
-    def __init__(self, hub: Hub, address: str) -> None:
-        super().__init__(hub)
-        self._address = address
-        self._documents: dict[str, Document] = {}
-        self._opening: set[asyncio.Task[None]] = set()
-        self._session = Session()
-        self._keeping_alive: asyncio.TimerHandle | None = None
-
-    def received(self, payload: bytes) -> None:
-        """One binary message. Raises ProtocolViolation."""
-        counts = self.counts
-        counts.messages_in += 1
-        counts.bytes_in += len(payload)
-        for message in HOCUSPOCUS.decode(payload):
-            document = self._documents.get(message.document)
-            if document is not None and type(message) is Update:
-                seat = document.seat
-                if seat is not None:
-                    seat.served.receive(seat, message)
-                    continue
-            self._handle(message, document)
-
-    def _handle(self, message: Message, document: Document | None) -> None:
-        if isinstance(message, Ping):
-            pong = HOCUSPOCUS.pong(message.document)
-            self.wire.write(frame(pong))
-        elif isinstance(message, Pong):
-            pass
-        elif isinstance(message, Leave):
-            self._leave(message.document)
-        elif document is None or (document.state is State.DENIED and isinstance(message, Auth)):
-            if Session.opens(message):
-                self._open(message)
-        elif document.state is State.OPENING:
-            self._hold(document, message)
-        elif document.seat is not None:
-            self._in_room(document, document.seat, message)
-
-    def _in_room(self, document: Document, seat: Seat, message: Message) -> None:
-        if isinstance(message, Auth):
-            self._accept(message)
-        else:
-            seat.served.receive(seat, message)
-
-    def _accept(self, auth: Auth) -> None:
-        self._session.admitted(auth)
-        seat = self.seats[auth.document]
-        self.wire.write(frame(HOCUSPOCUS.authenticated(auth.document, readonly=not seat.member.writes_all)))
-
-    # ---- opening a document
-
-    def _open(self, message: Message) -> None:
-        address = message.document
-        if address not in self._documents and len(self._documents) >= self.hub.settings.max_rooms_per_connection:
-            limit = self.hub.settings.max_rooms_per_connection
-            self._deny(address, OverQuota(f"over max_rooms_per_connection = {limit}"), keep=False)
-            return
-        document = self._documents[address] = Document()
-        self._hold(document, message)
-        token = message.token if isinstance(message, Auth) else ""
-        task = asyncio.create_task(self._join(address, document, token))
-        self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
-
-    def _hold(self, document: Document, message: Message) -> None:
-        settings = self.hub.settings
-        size = sum(len(part) for part in message)
-        document.held_bytes += size
-        if len(document.held) >= settings.max_pending_messages or document.held_bytes > settings.max_pending_bytes:
-            self._deny(message.document, OverQuota("over max_pending_messages or max_pending_bytes"))
-            return
-        document.held.append(message)
-
-    async def _join(self, address: str, document: Document, token: str) -> None:
-        name = split_address(address)[0]
-        try:
-            if not is_room_name(name):
-                raise Forbidden("a room name is 1-256 bytes of UTF-8 without control characters")
-            admission = await self.hub.access.admit(Credentials(token, self._address), RoomName(name))
-            served = await self.hub.open(RoomName(name))
-            if self.over or self._documents.get(address) is not document or document.state is not State.OPENING:
-                return
-            document.seat = self.take_seat(served, admission, address)
-        except MotetError as e:
-            if self._documents.get(address) is document and not self.over:
-                self._deny(address, e)
-            return
-        document.state = State.OPEN
-        held, document.held = document.held, []
-        for message in held:
-            if address not in self.seats:  # dismissed by the message before
-                break
-            try:
-                self._in_room(document, document.seat, message)
-            except ProtocolViolation as e:
-                self.hang_up(e)
-                break
-
-    # ---- leaving
-
-    def _leave(self, address: str) -> None:
-        self._documents.pop(address, None)
-        self._session.left(address)
-        seat = self.seats.pop(address, None)
-        if seat is not None:
-            seat.served.leave(seat, clean=True)
-
-    def _deny(self, address: str, error: MotetError, keep: bool = True) -> None:
-        """[H9] Refusals are the document's; the socket stays, or every provider on it would reconnect in a loop."""
-        self.counts.refused += 1
-        if keep:
-            document = self._documents.setdefault(address, Document())
-            document.state, document.seat, document.held = State.DENIED, None, []
-            self._keep_alive_later()
-        self.wire.write(frame(HOCUSPOCUS.denied(address, str(error))))
-
-    def _keep_alive_later(self) -> None:
-        if self._keeping_alive is None and not self.over:
-            self._keeping_alive = asyncio.get_running_loop().call_later(KEEP_ALIVE, self._keep_alive)
-
-    def _keep_alive(self) -> None:
-        """[R7] No room speaks on a socket whose documents are all denied; a silent one is given up and opened anew."""
-        self._keeping_alive = None
-        denied = next((a for a, document in self._documents.items() if document.state is State.DENIED), None)
-        if denied is not None:
-            if not self.seats:
-                self.wire.write(frame(HOCUSPOCUS.awareness(denied, EMPTY)))
-            self._keep_alive_later()
-
-    def oversized(self, size: int, head: bytes) -> None:
-        """A message over the largest that is read costs its document; where that cannot be told, all of them."""
-        address = address_of(head)
-        seats = [self.seats[address]] if address in self.seats else list(self.seats.values())
-        for seat in seats:
-            seat.served.perform(seat.served.room.oversized(seat.member, size))
-
-    def must_be_queried(self, seat: Seat) -> bool:
-        return self._session.must_be_queried(seat.group.document)
-
-    def dismissed(self, seat: Seat, error: MotetError) -> None:
-        """A room sent us away: one document's end, unless the socket itself is the trouble."""
-        address = seat.group.document
-        self.seats.pop(address, None)
-        if error.scope is Scope.CONNECTION and error.code in (1012, 1013):
-            self.hang_up(error)
-        else:
-            self._deny(address, error)
-
-    def closed(self, code: int, clean: bool) -> None:
-        super().closed(code, clean)
-        if self._keeping_alive is not None:
-            self._keeping_alive.cancel()
-        for task in self._opening:
-            task.cancel()
-        self._documents.clear()

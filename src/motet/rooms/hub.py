@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import count
 
 import structlog
 
 from motet.access import Access
+from motet.access.rates import Rates
 from motet.config import Settings
 from motet.crdt import Replica
-from motet.errors import MotetError, Restarting, Unavailable
-from motet.ids import MemberId, RoomName, Seq
-from motet.observability import Counts, Gauges, Health
+from motet.errors import MotetError, OverQuota, Restarting, RoomDeleted, TryLater, Unavailable
+from motet.ids import MemberId, RoomName, Seq, UserId
+from motet.observability import Counts, Gauges, Health, Observer
 from motet.persistence import Journal, Kind, Row, Store, StoredRoom
 from motet.presence import Roster
 from motet.rooms.limits import RoomLimits
 from motet.rooms.loading import loading
 from motet.rooms.room import Room
+from motet.rooms.seat import Hold
 from motet.rooms.served import Served
 
 log = structlog.get_logger("motet.rooms")
@@ -34,11 +38,15 @@ Seeds = Callable[[RoomName], bytes | None]
 class Hub:
     """All rooms of the process."""
 
-    def __init__(self, settings: Settings, store: Store, journal: Journal, access: Access, seeds: Seeds) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, journal: Journal, access: Access, seeds: Seeds, observe: Observer
+    ) -> None:
         self.settings = settings
         self.store = store
         self.journal = journal
         self.access = access
+        self.observe = observe
+        self.rates = Rates(settings)
         self.counts = Counts()
         self.health = Health()
         self.served: dict[RoomName, Served] = {}
@@ -55,6 +63,8 @@ class Hub:
         self._dirty: list[Served] = []
         self._member_ids = count(1)
         self._paused: set[Served] = set()
+        self._deleting: set[RoomName] = set()
+        self._seats: Counter[str] = Counter()  # of each user who has any
         self.draining = False
 
     # ---- what a served room needs
@@ -103,14 +113,14 @@ class Hub:
         if self.journal.full:
             self._paused.add(served)
             for seat in served.seats.values():
-                seat.wire.pause_reading()
+                seat.hold(Hold.JOURNAL)
 
     def journal_drained(self) -> None:
         """The journal is low again: read on."""
         paused, self._paused = self._paused, set()
         for served in paused:
             for seat in served.seats.values():
-                seat.wire.resume_reading()
+                seat.release(Hold.JOURNAL)
 
     # ---- opening
 
@@ -119,7 +129,12 @@ class Hub:
         return MemberId(next(self._member_ids))
 
     async def open(self, name: RoomName) -> Served:
-        """The room, loaded once for all who ask together. Raises Unavailable, StoreCorrupt, Restarting."""
+        """The room, loaded once for all who ask together.
+
+        Raises Unavailable, StoreCorrupt, RoomDeleted, Restarting; TryLater while it is being deleted.
+        """
+        if name in self._deleting:
+            raise TryLater("the room is being deleted")
         served = self.served.get(name)
         if served is not None:
             return served
@@ -135,7 +150,7 @@ class Hub:
         stored = await self._stored(name)
         replica = await self.replica_of(stored)
         now = self.now()
-        served = Served(name, Room(replica, Roster(), self.limits, now), self, stored)
+        served = Served(name, Room(replica, Roster(), self.limits, self.access.roles, now), self, stored)
         if self.read_only:
             served.suspend()
         self.served[name] = served
@@ -171,6 +186,66 @@ class Hub:
         if self.served.get(served.name) is served:
             del self.served[served.name]
             self.counts.rooms_closed += 1
+
+    # ---- who may be where
+
+    async def join_in_line(self, user: str, address: str, room: RoomName) -> None:
+        """[X34] Waits for the join's turn where there are more than the rates allow. Raises RateLimited."""
+        seconds = self.rates.join(UserId(user), address, room, self.now())
+        if seconds:
+            await asyncio.sleep(seconds)
+
+    def take_place(self, user: UserId) -> None:
+        """One of the user's devices joins a room. Raises OverQuota."""
+        limit = self.settings.max_rooms_per_user
+        if user and self._seats[user] >= limit:
+            raise OverQuota(f"over max_rooms_per_user = {limit}")
+        self._seats[user] += 1
+
+    def leave_place(self, user: UserId) -> None:
+        """One of the user's devices has left a room."""
+        self._seats[user] -= 1
+        if not self._seats[user]:
+            del self._seats[user]
+
+    def recheck(self, room: RoomName | None = None) -> None:
+        """A ruling was made, over one room or all: everybody there is judged anew, at once."""
+        for served in (
+            list(self.served.values()) if room is None else [self.served[room]] if room in self.served else []
+        ):
+            self.guard(served, partial(served.recheck, self.access))
+
+    async def delete(self, name: RoomName) -> bool:
+        """Deletes a room for good: its members are told so, and its name is not used again. False if there is none.
+
+        Raises Unavailable: then it is as it was, and its members come back to it.
+        """
+        if name in self._deleting:
+            raise TryLater("the room is being deleted")
+        self._deleting.add(name)
+        try:
+            opening = self._opening.get(name)
+            if opening is not None:
+                await asyncio.wait([opening])
+            served = self.served.get(name)
+            if served is not None:
+                # From here on it takes nothing, and what it took is on disk or failed before the tombstone is.
+                served.suspend()
+                await self.journal.flush()
+            try:
+                deleted = await self.store.delete(name, self.wall_clock(), absent_too=served is not None)
+            except MotetError as e:
+                self._end(served, Unavailable(f"the room could not be deleted: {e}"))
+                raise
+            self._end(served, RoomDeleted("the room was deleted"))
+            return deleted
+        finally:
+            self._deleting.discard(name)
+
+    def _end(self, served: Served | None, error: MotetError) -> None:
+        if served is not None and not served.closed:
+            self.let_go(served)
+            served.dismiss_all(error)
 
     # ---- what others ask
 

@@ -42,8 +42,8 @@ class Member:
     """Statuses withheld for updates that were not taken; they follow the commit of the member's next sync step 2."""
     parked: dict[int, Parked] = field(default_factory=dict)
     """By ticket: its updates that wait for what they refer to."""
-    denied: bool = False
-    """It was told that it may not edit; once is enough."""
+    told: set[str] = field(default_factory=set)
+    """Why something of it was refused; once is enough."""
     asked: bool = False
     """Sync step 1 was sent because something of it is parked; cleared when nothing is."""
 

@@ -6,12 +6,9 @@ The rules in brackets are those of docs/PROTOCOL.md.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Generator
-from typing import NamedTuple
-
-from motet.crdt.replica import DROPPED, SLOW, Replica
-from motet.errors import Forbidden, MalformedUpdate, MotetError, OverQuota, ProtocolViolation, TryLater
+from motet.access import PRESENCE, Role, Roles
+from motet.crdt.replica import Replica
+from motet.errors import MalformedUpdate, ProtocolViolation, TryLater
 from motet.ids import MemberId
 from motet.presence import EMPTY, Identity, Roster
 from motet.rooms.catchup import CatchUp
@@ -25,41 +22,27 @@ from motet.rooms.effects import (
     Out,
     Persist,
     Send,
-    WorkDone,
-    WorkOn,
 )
-from motet.rooms.limits import KEEP_ALIVE, MAX_QUESTIONS, NO_CHANGE, NO_STRUCTS, PARKED, RoomLimits
-from motet.rooms.member import Member, Parked
-from motet.rooms.statuses import Statuses
+from motet.rooms.limits import KEEP_ALIVE, RoomLimits
+from motet.rooms.member import Member
+from motet.rooms.taking import Taking
 from motet.sync import Awareness, BroadcastStateless, Message, QueryAwareness, SyncStep1, SyncStep2, Update
 
 
-class LongTake(NamedTuple):
-    """A large update that is taken in steps, so that other rooms are not kept waiting."""
+class Room(Taking):
+    """The document, how it takes updates (`taking`), and the people in it. `dirty` says that `tick` has work to do."""
 
-    member: Member
-    steps: Generator[None, None, int]
-    statuses: int
-
-
-class Room:
-    """The document and its members. `dirty` says that `tick` has something to do."""
-
-    def __init__(self, replica: Replica, roster: Roster, limits: RoomLimits, now: float) -> None:
-        self.replica = replica
+    def __init__(self, replica: Replica, roster: Roster, limits: RoomLimits, roles: Roles, now: float) -> None:
+        super().__init__(replica, limits, roles)
         self.roster = roster
-        self.limits = limits
         self.members: dict[MemberId, Member] = {}
-        self.dirty = False
-        self.suspended = False
+        self.departed: dict[MemberId, Member] = {}
+        """Who left while something of theirs waits for its causes; bounded by what may wait."""
         self.catch_up = CatchUp(replica)
-        self.statuses = Statuses()
         self._congesting: list[Member] = []
-        self._long: deque[LongTake] = deque()
-        self._users: dict[int, str] = {}
+        self._users: dict[int, str] = {}  # of members, of the departed, and of those in `_leaving`
+        self._leaving: list[MemberId] = []  # who left since the last tick, which may still write their rows
         self._spoke = now
-        self.over_quota = False
-        self._at_once = min(SLOW, limits.max_update_bytes)  # an update up to here needs no closer look at its size
 
     # ---- coming and going
 
@@ -72,18 +55,11 @@ class Room:
             self._users[member.id] = member.grant.user
         effects: list[Effect] = []
         if not member.wants_status:
-            effects.append(self._ask(member))
+            effects.append(self.ask(member))
         roster = self.roster.full()
         if roster is not None:
             effects.append(Send(member, Out.AWARENESS, roster))
         return effects
-
-    def _ask(self, member: Member, counted: bool = False) -> Send:
-        """Sync step 1: what do we lack? [H8] A provider counts the sync that it began itself as one unsaved change, and
-        no other: only the answer to a `counted` question has a status of its own."""
-        if len(member.questions) < MAX_QUESTIONS:
-            member.questions.append(counted)
-        return Send(member, Out.SYNC_STEP_1, self.replica.state_vector())
 
     def check_places(self) -> None:
         """Raises TryLater when no more members are let in."""
@@ -95,47 +71,49 @@ class Room:
         if self.members.pop(member.id, None) is not None:
             self.roster.leave(member.id, now, clean)
             self.roster.audience = len(self.members)
+            if member.parked:
+                self.departed[member.id] = member
+            else:
+                self._bury(member)
+
+    def _bury(self, member: Member) -> None:
+        """Nothing of a member that left is still to come."""
+        self.departed.pop(member.id, None)
+        if self.dirty:
+            self._leaving.append(member.id)
+        else:
+            self._users.pop(member.id, None)
+
+    def set_role(self, member: Member, role: Role, now: float) -> Effects:
+        """[X2] From now on the member may do this, and no more."""
+        if PRESENCE in member.role.may and PRESENCE not in role.may:
+            self.roster.leave(member.id, now, clean=True)
+        return self.judge(member, role)
+
+    def disown(self, member: Member) -> Effects:
+        """[X3] The member, here or departed, has lost its right to be here: what waits of it is forgotten."""
+        effects = self.forget(member)
+        if member.id in self.departed:
+            self._bury(member)
+        return effects
 
     # ---- what members send
-
-    def update(self, member: Member, data: bytes) -> Effects:
-        """An Update of a member. This is the hot path; what is not ordinary is looked at closely."""
-        if len(data) > self._at_once or self.over_quota or self.suspended or not member.writes_all:
-            return self._update_closely(member, data)
-        try:
-            ticket = self.replica.take(data, member.id)
-        except MalformedUpdate as e:
-            return self._refuse(member, e, 1)
-        self.dirty = True
-        if ticket:
-            return self._parked(member, ticket, 1)
-        if member.wants_status:
-            self.statuses.due.append(member)
-        return NOTHING
 
     def receive(self, member: Member, message: Message, now: float) -> Effects:
         """One message of a member. Raises ProtocolViolation; a malformed update is answered, not raised."""
         if isinstance(message, Update):
             return self.update(member, message.data)
         if isinstance(message, SyncStep2):
-            return self._step2(member, message.data)
+            return self.step2(member, message.data)
         if isinstance(message, SyncStep1):
             return self._step1(member, message.state_vector, now)
         if isinstance(message, Awareness):
             return self._awareness(member, message.data, now)
         if isinstance(message, QueryAwareness):
             return [Send(member, Out.AWARENESS, self.roster.full() or EMPTY)]
-        if isinstance(message, BroadcastStateless) and member.writes_all:
+        if isinstance(message, BroadcastStateless) and self.may_write(member):
             return [Broadcast(Out.STATELESS, message.payload.encode(), None)]
         return NOTHING
-
-    def _update_closely(self, member: Member, data: bytes) -> Effects:
-        if self.suspended:
-            member.owed += 1
-            return NOTHING
-        if not member.writes_all:
-            return self._refuse(member, Forbidden("this connection may not edit"), 1)
-        return self._take(member, data, 1, self.limits.max_update_bytes, "max_update_bytes")
 
     def _step1(self, member: Member, state_vector: bytes, now: float) -> Effects:
         try:
@@ -143,109 +121,20 @@ class Room:
         except MalformedUpdate as e:
             raise ProtocolViolation(f"sync step 1: {e}") from e
         if member.wants_status:
-            self.statuses.forget(member)
-            self._long = deque(long._replace(statuses=0) if long.member is member else long for long in self._long)
-            effects.append(self._ask(member, counted=True))
+            self.forget_statuses(member)
+            effects.append(self.ask(member, counted=True))
         return effects
-
-    def _step2(self, member: Member, data: bytes) -> Effects:
-        """What we lacked. With it the statuses are due that were withheld for updates of the same member."""
-        counted = member.questions.popleft() if member.questions else True
-        statuses, member.owed = member.owed + (1 if counted else 0), 0
-        if self.suspended:
-            member.owed = statuses
-            return NOTHING
-        if not member.writes_all and data != NO_CHANGE:
-            return self._refuse(member, Forbidden("this connection may not edit"), statuses)
-        return self._take(member, data, statuses, self.limits.max_room_bytes, "max_room_bytes")
-
-    def _take(self, member: Member, data: bytes, statuses: int, limit: int, name: str) -> Effects:
-        if len(data) > limit:
-            return self._refuse(member, OverQuota(f"over {name} = {limit} bytes"), statuses)
-        if self.over_quota and not data.startswith(NO_STRUCTS):
-            limit = self.limits.max_room_bytes
-            return self._refuse(member, OverQuota(f"the room is over max_room_bytes = {limit} bytes"), statuses)
-        if len(data) > SLOW:
-            self._long.append(LongTake(member, self.replica.take_slowly(data, member.id), statuses))
-            return [WorkOn(member)]
-        try:
-            ticket = self.replica.take(data, member.id)
-        except MalformedUpdate as e:
-            return self._refuse(member, e, statuses)
-        return self._taken(member, ticket, statuses)
-
-    def work(self, now: float) -> tuple[Effects, bool]:
-        """One step of the long take that is first in line, and whether there is more to do."""
-        if not self._long:
-            return NOTHING, False
-        member, steps, statuses = self._long[0]
-        self.dirty = True
-        try:
-            next(steps)
-            return NOTHING, True
-        except StopIteration as done:
-            effects = self._taken(member, done.value, statuses)
-        except MalformedUpdate as e:
-            effects = self._refuse(member, e, statuses)
-        self._long.popleft()
-        return [WorkDone(member), *effects], bool(self._long)
-
-    def _taken(self, member: Member, ticket: int, statuses: int) -> Effects:
-        self.dirty = True
-        if ticket:
-            return self._parked(member, ticket, statuses)
-        if member.wants_status:
-            self.statuses.due += [member] * statuses
-        return NOTHING
-
-    def _parked(self, member: Member, ticket: int, statuses: int) -> Effects:
-        """[R5] What is early waits; what does not fit is asked for again at once."""
-        if ticket == DROPPED:
-            member.owed += statuses
-            if member.asked:
-                return [Dismiss(member, ProtocolViolation("updates that refer to what was never sent"))]
-            member.asked = True
-            return [self._ask(member)]
-        before = member.parked.get(ticket)
-        if before is not None:
-            statuses += before.statuses
-        member.parked[ticket] = Parked(before.since if before is not None else 0.0, statuses)
-        return NOTHING
-
-    def _refuse(self, member: Member, error: MotetError, statuses: int) -> Effects:
-        """[R4] Nothing was changed. A first malformed update may be an accident: we ask for what we lack, once, and the
-        answer pays the statuses that this one had."""
-        effects: list[Effect] = []
-        if member.wants_status and statuses:
-            effects.append(Send(member, Out.NOT_SAVED, b""))
-        if type(error) is MalformedUpdate:
-            member.strikes += 1
-            member.owed += statuses
-            if member.strikes == 1:
-                effects.append(self._ask(member))
-                return effects
-        elif isinstance(error, Forbidden):
-            if not member.denied:
-                member.denied = True
-                effects.append(Send(member, Out.DENIED, str(error).encode()))
-            return effects
-        effects.append(Dismiss(member, error))
-        return effects
-
-    def oversized(self, member: Member, size: int) -> Effects:
-        """[R8] A message too large to be read at all."""
-        return [
-            Dismiss(
-                member, OverQuota(f"a message of {size} bytes is over max_room_bytes = {self.limits.max_room_bytes}")
-            )
-        ]
 
     def _awareness(self, member: Member, data: bytes, now: float) -> Effects:
-        grant = member.grant
-        identity = Identity(grant.user, grant.name, grant.attributes.get("color", ""))
-        applied = self.roster.apply(member.id, identity, data, now)
+        if PRESENCE not in member.role.may:
+            return NOTHING
+        applied = self.roster.apply(member.id, _identity(member), data, now)
         owner = self.members.get(MemberId(applied.challenge)) if applied.challenge else None
         return [Challenge(owner)] if owner is not None else NOTHING
+
+    def identify(self, member: Member, now: float) -> None:
+        """The member's grant has changed, and its name perhaps with it."""
+        self.roster.identify(member.id, _identity(member), now)
 
     # ---- the tick, and what follows the commit
 
@@ -268,6 +157,9 @@ class Room:
                 self._ripen(news.ripe)
             self.statuses.ride()
             self.catch_up.version += 1
+            for gone in self._leaving:
+                users.pop(gone, None)
+            self._leaving.clear()
             self.over_quota = self.replica.size - self.replica.garbage > self.limits.max_room_bytes
         elif self.statuses.due:
             effects += [Send(member, Out.SAVED, b"") for member in self.statuses.repeat()]
@@ -281,44 +173,30 @@ class Room:
         """What waited is integrated: its authors are owed the statuses of this commit."""
         for member in self.members.values():
             if member.parked:
-                for ticket in tickets:
-                    parked = member.parked.pop(ticket, None)
-                    if parked is not None and member.wants_status:
-                        self.statuses.due += [member] * parked.statuses
-                member.asked = member.asked and bool(member.parked)
+                self.ripen(member, tickets)
+        for member in list(self.departed.values()):
+            self.ripen(member, tickets)
+            if not member.parked:
+                self._bury(member)
 
     def committed(self) -> Effects:
         """The oldest Persist that was not yet answered is on disk."""
         told = self.statuses.committed()
         return [Send(member, Out.SAVED, b"") for member in told if member.id in self.members] if told else NOTHING
 
-    @property
-    def has_long_takes(self) -> bool:
-        """Large updates are being taken."""
-        return bool(self._long)
-
-    def suspend(self) -> Effects:
-        """[R6] The store fails or is about to: no update is taken, and none is acknowledged, until `resume`."""
-        self.suspended = True
-        self.statuses.withhold()
-        done = [WorkDone(long.member) for long in self._long]
-        for long in self._long:
-            long.member.owed += long.statuses
-        self._long.clear()
-        return done
-
     def resume(self, replica: Replica) -> Effects:
         """The store is back, and this is what its log holds. Everybody is asked for what it lacks."""
-        self.suspended = False
-        self.replica = replica
+        self.restart(replica)
         self.catch_up = CatchUp(replica)
+        for member in list(self.departed.values()):
+            self._bury(member)
         for member in self.members.values():
             member.owed += sum(parked.statuses for parked in member.parked.values())
             member.parked.clear()
             if member.is_behind():
                 # The log may lack what was broadcast before: what the member had is no place to go on from.
                 member.have, member.chunks = b"\0", None
-        return [self._ask(member) for member in self.members.values()]
+        return [self.ask(member) for member in self.members.values()]
 
     # ---- slow members, time
 
@@ -362,20 +240,13 @@ class Room:
             effects.append(Broadcast(Out.AWARENESS, EMPTY, None))
         for member in self.members.values():
             if member.parked:
-                effects += self._still_parked(member, now)
+                effects += self.still_parked(member, now)
             if member.is_behind() and now - member.behind_since > self.limits.behind_seconds:
                 effects.append(Dismiss(member, TryLater("too slow to follow (behind_seconds)")))
         self.catch_up.let_go(now)
         return effects
 
-    def _still_parked(self, member: Member, now: float) -> Effects:
-        for ticket, parked in member.parked.items():
-            if not parked.since:
-                member.parked[ticket] = Parked(now, parked.statuses)
-        oldest = min(parked.since for parked in member.parked.values())
-        if now - oldest > 2 * PARKED and member.asked:
-            return [Dismiss(member, ProtocolViolation("updates that refer to what was never sent"))]
-        if now - oldest > PARKED and not member.asked:
-            member.asked = True
-            return [self._ask(member)]
-        return NOTHING
+
+def _identity(member: Member) -> Identity:
+    grant = member.grant
+    return Identity(grant.user, grant.name, grant.attributes.get("color", ""))

@@ -1,7 +1,6 @@
 """A room that is being served: carries out its effects on sockets and journal, and calls its ticks and timers.
 
-The seats are the members' other half: where a member's bytes go. A broadcast is encoded once per group (members that
-speak one dialect and call the room by one name), and the same bytes object is written to every seat of the group.
+A broadcast is encoded once per group, and the same bytes object is written to every seat of the group (`seat`).
 """
 
 from __future__ import annotations
@@ -10,84 +9,28 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from motet.access import Access, Admission
+from motet.access.rates import Rates
 from motet.crdt import Replica
-from motet.errors import MotetError
+from motet.errors import Forbidden, MotetError
 from motet.ids import MemberId, RoomName, Seq
-from motet.observability import Counts
+from motet.observability import AccessEnded, Counts, EditRefused, Observer, RoleChanged
 from motet.persistence import Kind, Row, StoredRoom
 from motet.rooms.catchup import SHARED
 from motet.rooms.effects import Broadcast, Challenge, Dismiss, Effects, Out, Persist, Send, WorkDone, WorkOn
 from motet.rooms.member import Member
 from motet.rooms.room import Room
+from motet.rooms.seat import Group, Hold, Owner, Seat
 from motet.rooms.wire import Wire
-from motet.sync import Dialect, Message, Update, frame, frame_head
-
-Encoder = Callable[[Dialect, str, bytes], bytes | None]
-
-ENCODERS: dict[Out, Encoder] = {
-    Out.SYNC_STEP_1: lambda dialect, document, data: dialect.sync_step1(document, data),
-    Out.SYNC_STEP_2: lambda dialect, document, data: dialect.sync_step2(document, data),
-    Out.AWARENESS: lambda dialect, document, data: dialect.awareness(document, data),
-    Out.QUERY_AWARENESS: lambda dialect, document, data: dialect.query_awareness(document),
-    Out.SAVED: lambda dialect, document, data: dialect.sync_status(document, True),
-    Out.NOT_SAVED: lambda dialect, document, data: dialect.sync_status(document, False),
-    Out.DENIED: lambda dialect, document, data: dialect.denied(document, data.decode()),
-    Out.STATELESS: lambda dialect, document, data: dialect.stateless(document, data.decode()),
-}
-
-
-class Owner(Protocol):
-    """The connection that a seat belongs to."""
-
-    def dismissed(self, seat: Seat, error: MotetError) -> None:
-        """The member has left the room for this reason; tell the client."""
-        ...
-
-    def must_be_queried(self, seat: Seat) -> bool:
-        """Whether this client repeats its presence only when it is asked."""
-        ...
-
-    def challenged(self, seat: Seat) -> None:
-        """Ping the socket; `Served.challenge_over` is to be called when it is known whether it answers."""
-        ...
-
-
-class Group:
-    """Seats that get the very same bytes."""
-
-    __slots__ = ("dialect", "document", "saved", "seats")
-
-    def __init__(self, dialect: Dialect, document: str) -> None:
-        self.dialect = dialect
-        self.document = document
-        self.seats: list[Seat] = []
-        self.saved = self.encode(Out.SAVED, b"")
-
-    def encode(self, out: Out, data: bytes) -> bytes:
-        """A whole WebSocket frame, or nothing where the dialect cannot say it."""
-        if out is Out.UPDATE:  # the hot path: the look-up below costs as much as the encoding
-            return frame(self.dialect.update(self.document, data))
-        payload = ENCODERS[out](self.dialect, self.document, data)
-        return frame(payload) if payload is not None else b""
-
-
-class Seat:
-    """A member and its socket."""
-
-    __slots__ = ("group", "member", "owner", "served", "wire")
-
-    def __init__(self, member: Member, group: Group, wire: Wire, owner: Owner, served: Served) -> None:
-        self.member = member
-        self.group = group
-        self.wire = wire
-        self.owner = owner
-        self.served = served
+from motet.sync import Dialect, Message, Update, frame_head
 
 
 class Host(Protocol):
     """What a served room needs of the hub."""
 
     counts: Counts
+    observe: Observer
+    rates: Rates
 
     def now(self) -> float:
         """Seconds, monotonic."""
@@ -134,6 +77,7 @@ class Served:
         self._presence: asyncio.Handle | None = None
         self._presence_at = 0.0
         self._working = False
+        self._slow: asyncio.TimerHandle | None = None
 
     # ---- seats
 
@@ -143,7 +87,7 @@ class Served:
         group = self.groups.get((dialect.name, document))
         if group is None:
             group = self.groups[dialect.name, document] = Group(dialect, document)
-        seat = Seat(member, group, wire, owner, self)
+        seat = Seat(member, group, wire, owner, self, self.host.wall_clock())
         group.seats.append(seat)
         self.seats[member.id] = seat
         self.perform(effects)
@@ -154,8 +98,7 @@ class Served:
         """Gives the seat up; may be called again."""
         if self.seats.pop(seat.member.id, None) is None:
             return
-        # Who paused the socket, for a long take or a full journal, resumes the seats that it finds then.
-        seat.wire.resume_reading()
+        seat.release_all()
         group = seat.group
         group.seats.remove(seat)
         if not group.seats:
@@ -216,6 +159,9 @@ class Served:
     def wake(self) -> None:
         """About once a second."""
         self.perform(self.room.wake(self.host.now()))
+        now = self.host.wall_clock() / 1000
+        for seat in [seat for seat in self.seats.values() if seat.member.grant.expires <= now]:
+            seat.owner.expired(seat)
 
     def arm_presence(self) -> None:
         """One timer for the room's next presence tick."""
@@ -239,7 +185,7 @@ class Served:
         self.arm_presence()
 
     def _work(self) -> None:
-        effects, more = self.room.work(self.host.now())
+        effects, more = self.room.work()
         self.perform(effects)
         if self.room.dirty and not self.scheduled:
             self.scheduled = True
@@ -247,6 +193,52 @@ class Served:
         self._working = more
         if more:
             asyncio.get_running_loop().call_soon(self.host.guard, self, self._work)
+
+    # ---- what members may
+
+    def recheck(self, access: Access) -> None:
+        """A ruling was made: everybody here is judged anew, and what waits of those who left. Whose grant has just
+        ended is left to `Owner.expired`."""
+        for seat in list(self.seats.values()):
+            member = seat.member
+            try:
+                role = access.standing(member.grant, self.name)
+            except MotetError as e:
+                self.expel(seat, e)
+                continue
+            self._set_role(seat, Admission(member.grant, role), access)
+        for member in list(self.room.departed.values()):
+            try:
+                if access.standing(member.grant, self.name).may >= member.role.may:
+                    continue
+            except MotetError:
+                pass  # it is told when it comes back
+            self.perform(self.room.disown(member))
+
+    def renew(self, seat: Seat, admission: Admission, access: Access) -> None:
+        """The member has shown a fresh token. Raises Forbidden for one of somebody else."""
+        if admission.grant.user != seat.member.grant.user:
+            raise Forbidden("this token is somebody else's")
+        self._set_role(seat, admission, access)
+        self.room.identify(seat.member, self.host.now())
+        self.arm_presence()
+
+    def _set_role(self, seat: Seat, admission: Admission, access: Access) -> None:
+        member, before = seat.member, seat.member.role
+        member.grant = admission.grant
+        if admission.role is before or admission.role == before:
+            return
+        self.perform(self.room.set_role(member, admission.role, self.host.now()))
+        self.arm_presence()
+        seat.owner.role_changed(seat)
+        self.host.observe(
+            RoleChanged(member.grant.user, self.name, before.name, admission.role.name, seat.owner.address)
+        )
+
+    def expel(self, seat: Seat, error: MotetError) -> None:
+        """The member may not be here any more: it goes, and nothing that waits of it stays."""
+        self.perform(self.room.disown(seat.member))
+        self.perform([Dismiss(seat.member, error)])
 
     # ---- the store
 
@@ -313,9 +305,26 @@ class Served:
         rows = []
         for author, data in effect.rows:
             rows.append(Row(self.name, author, at, Kind.UPDATE, data))
-            self.log_bytes += len(data)
         self.log_rows += len(rows)
         self.host.submit(self, rows)
+        size = sum([len(row.data) for row in rows])
+        self.log_bytes += size
+        seconds = self.host.rates.edited(self.name, len(rows), size, self.host.now())
+        if seconds:
+            self._slow_down(seconds)
+
+    def _slow_down(self, seconds: float) -> None:
+        """[X35] The room is over its rate: nobody in it is read for so long."""
+        for seat in self.seats.values():
+            seat.hold(Hold.RATE)
+        if self._slow is not None:
+            self._slow.cancel()
+        self._slow = asyncio.get_running_loop().call_later(seconds, self._speed_up)
+
+    def _speed_up(self) -> None:
+        self._slow = None
+        for seat in self.seats.values():
+            seat.release(Hold.RATE)
 
     def _send(self, effect: Send) -> None:
         seat = self.seats.get(effect.member.id)
@@ -330,6 +339,9 @@ class Served:
             encoded = seat.group.saved
         else:
             encoded = seat.group.encode(effect.out, effect.data)
+            if effect.out is Out.DENIED:
+                user, reason = seat.member.grant.user, effect.data.decode()
+                self.host.observe(EditRefused(user, self.name, reason, seat.owner.address))
         if encoded:
             seat.wire.write(encoded)
             self.host.counts.frames_out += 1
@@ -338,17 +350,21 @@ class Served:
         seat = self.seats.get(effect.member.id)
         if isinstance(effect, WorkOn):
             if seat is not None:
-                seat.wire.pause_reading()
+                seat.hold(Hold.TAKE)
             if not self._working:
                 self._working = True
                 asyncio.get_running_loop().call_soon(self.host.guard, self, self._work)
         elif seat is None:
             return
         elif isinstance(effect, WorkDone):
-            seat.wire.resume_reading()
+            seat.release(Hold.TAKE)
         elif isinstance(effect, Challenge):
             seat.owner.challenged(seat)
         else:
             self.leave(seat, clean=True)
             self.host.counts.dismissed += 1
-            seat.owner.dismissed(seat, effect.error)
+            grant, error = seat.member.grant, effect.error
+            self.host.observe(
+                AccessEnded(grant.user, self.name, str(error), error.code, seat.group.dialect.name, seat.owner.address)
+            )
+            seat.owner.dismissed(seat, error)

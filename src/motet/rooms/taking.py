@@ -1,0 +1,261 @@
+"""How a room takes what members send to its document: what they may, what fits, and what waits for its causes.
+
+The rules in brackets are those of docs/PROTOCOL.md.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator
+from typing import NamedTuple
+
+from motet.access import Role, Roles
+from motet.crdt.replica import DROPPED, SLOW, Replica, Touched
+from motet.errors import Forbidden, MalformedUpdate, MotetError, OverQuota, ProtocolViolation
+from motet.rooms.effects import NOTHING, Dismiss, Effect, Effects, Out, Send, WorkDone, WorkOn
+from motet.rooms.limits import MAX_QUESTIONS, NO_STRUCTS, PARKED, RoomLimits
+from motet.rooms.member import Member, Parked
+from motet.rooms.statuses import Statuses
+
+
+class LongTake(NamedTuple):
+    """A large update that is taken in steps, so that other rooms are not kept waiting."""
+
+    member: Member
+    steps: Generator[None, None, int]
+    statuses: int
+
+
+class Taking:
+    """Between the members and the replica. `dirty` says that something was taken since the last tick."""
+
+    def __init__(self, replica: Replica, limits: RoomLimits, roles: Roles) -> None:
+        self.replica = replica
+        self.limits = limits
+        self.dirty = False
+        self.suspended = False
+        self.over_quota = False
+        self.statuses = Statuses()
+        self._roles = roles
+        self._long: deque[LongTake] = deque()
+        self._at_once = min(SLOW, limits.max_update_bytes)  # an update up to here needs no closer look at its size
+
+    # ---- what members send
+
+    def update(self, member: Member, data: bytes) -> Effects:
+        """An Update of a member. This is the hot path; what is not ordinary is looked at closely."""
+        if len(data) > self._at_once or self.over_quota or self.suspended or not member.writes_all:
+            return self._update_closely(member, data)
+        try:
+            ticket = self.replica.take(data, member.id)
+        except MalformedUpdate as e:
+            return self._refuse(member, e, 1)
+        self.dirty = True
+        if ticket:
+            return self._parked(member, ticket, 1)
+        if member.wants_status:
+            self.statuses.due.append(member)
+        return NOTHING
+
+    def _update_closely(self, member: Member, data: bytes) -> Effects:
+        if self.suspended:
+            member.owed += 1
+            return NOTHING
+        return self._take(member, data, 1, self.limits.max_update_bytes, "max_update_bytes")
+
+    def step2(self, member: Member, data: bytes) -> Effects:
+        """What we lacked. With it the statuses are due that were withheld for updates of the same member."""
+        counted = member.questions.popleft() if member.questions else True
+        statuses, member.owed = member.owed + (1 if counted else 0), 0
+        if self.suspended:
+            member.owed = statuses
+            return NOTHING
+        return self._take(member, data, statuses, self.limits.max_room_bytes, "max_room_bytes")
+
+    def _take(self, member: Member, data: bytes, statuses: int, limit: int, name: str) -> Effects:
+        if len(data) > limit:
+            return self._refuse(member, OverQuota(f"over {name} = {limit} bytes"), statuses)
+        if self.over_quota and not data.startswith(NO_STRUCTS):
+            limit = self.limits.max_room_bytes
+            return self._refuse(member, OverQuota(f"the room is over max_room_bytes = {limit} bytes"), statuses)
+        if len(data) > SLOW:
+            self._long.append(LongTake(member, self._take_slowly(member, data), statuses))
+            return [WorkOn(member)]
+        try:
+            fits = member.writes_all or self._permits(member, self.replica.touched(data))
+            ticket = self.replica.take(data, member.id) if fits else DROPPED
+        except (MalformedUpdate, Forbidden) as e:
+            return self._refuse(member, e, statuses)
+        return self._taken(member, ticket, statuses)
+
+    def _take_slowly(self, member: Member, data: bytes) -> Generator[None, None, int]:
+        # Where an id lies never changes, so what was found stays true while others go on between the steps.
+        if not member.writes_all and not self._permits(member, (yield from self.replica.touching(data))):
+            return DROPPED
+        return (yield from self.replica.take_slowly(data, member.id))
+
+    def _permits(self, member: Member, touched: Touched) -> bool:
+        """[X1] Whether an update may be taken of somebody who may not write every lane: raises Forbidden for a lane
+        that is not theirs; False where it cannot be told yet, for its causes are missing."""
+        lanes = {self._roles.lane(root) for root in touched.roots} - member.role.may
+        if lanes:
+            raise Forbidden(f"a {member.role.name} may not write the lane {', '.join(sorted(lanes))}")
+        if touched.unresolved and member.told:
+            # What it goes on with are edits of its own that were refused, for a reason that it knows.
+            raise Forbidden(min(member.told))
+        return not touched.unresolved
+
+    def work(self) -> tuple[Effects, bool]:
+        """One step of the long take that is first in line, and whether there is more to do."""
+        if not self._long:
+            return NOTHING, False
+        member, steps, statuses = self._long[0]
+        self.dirty = True
+        try:
+            next(steps)
+            return NOTHING, True
+        except StopIteration as done:
+            effects = self._taken(member, done.value, statuses)
+        except (MalformedUpdate, Forbidden) as e:
+            effects = self._refuse(member, e, statuses)
+        self._long.popleft()
+        return [WorkDone(member), *effects], bool(self._long)
+
+    def _taken(self, member: Member, ticket: int, statuses: int) -> Effects:
+        self.dirty = True
+        if ticket:
+            return self._parked(member, ticket, statuses)
+        if member.wants_status:
+            self.statuses.due += [member] * statuses
+        return NOTHING
+
+    def ask(self, member: Member, counted: bool = False) -> Send:
+        """Sync step 1: what do we lack? [H8] A provider counts the sync that it began itself as one unsaved change, and
+        no other: only the answer to a `counted` question has a status of its own."""
+        if len(member.questions) < MAX_QUESTIONS:
+            member.questions.append(counted)
+        return Send(member, Out.SYNC_STEP_1, self.replica.state_vector())
+
+    # ---- what is refused
+
+    def _refuse(self, member: Member, error: MotetError, statuses: int) -> Effects:
+        """[R4] Nothing was changed. A first malformed update may be an accident: we ask for what we lack, once, and the
+        answer pays the statuses that this one had."""
+        effects: list[Effect] = []
+        if member.wants_status and statuses:
+            effects.append(Send(member, Out.NOT_SAVED, b""))
+        if type(error) is MalformedUpdate:
+            member.strikes += 1
+            member.owed += statuses
+            if member.strikes == 1:
+                effects.append(self.ask(member))
+                return effects
+        elif isinstance(error, Forbidden):
+            # [R13] Once per reason; there is a reason for each set of lanes, and few of those.
+            reason = str(error)
+            if reason not in member.told:
+                member.told.add(reason)
+                effects.append(Send(member, Out.DENIED, reason.encode()))
+            return effects
+        effects.append(Dismiss(member, error))
+        return effects
+
+    def oversized(self, member: Member, size: int) -> Effects:
+        """[R8] A message too large to be read at all."""
+        limit = self.limits.max_room_bytes
+        return [Dismiss(member, OverQuota(f"a message of {size} bytes is over max_room_bytes = {limit}"))]
+
+    # ---- what waits for its causes
+
+    def _parked(self, member: Member, ticket: int, statuses: int) -> Effects:
+        """[R5] What is early waits; what does not fit is asked for again at once."""
+        if ticket == DROPPED:
+            member.owed += statuses
+            if member.asked:
+                return [Dismiss(member, ProtocolViolation("updates that refer to what was never sent"))]
+            member.asked = True
+            return [self.ask(member)]
+        before = member.parked.get(ticket)
+        if before is not None:
+            statuses += before.statuses
+        member.parked[ticket] = Parked(before.since if before is not None else 0.0, statuses)
+        return NOTHING
+
+    def ripen(self, member: Member, tickets: tuple[int, ...]) -> None:
+        """What waited is integrated: its author is owed the statuses of this commit."""
+        for ticket in tickets:
+            parked = member.parked.pop(ticket, None)
+            if parked is not None and member.wants_status:
+                self.statuses.due += [member] * parked.statuses
+        member.asked = member.asked and bool(member.parked)
+
+    def still_parked(self, member: Member, now: float) -> Effects:
+        """Something of the member waits: since when, and is it time to ask?"""
+        for ticket, parked in member.parked.items():
+            if not parked.since:
+                member.parked[ticket] = Parked(now, parked.statuses)
+        oldest = min(parked.since for parked in member.parked.values())
+        if now - oldest > 2 * PARKED and member.asked:
+            return [Dismiss(member, ProtocolViolation("updates that refer to what was never sent"))]
+        if now - oldest > PARKED and not member.asked:
+            member.asked = True
+            return [self.ask(member)]
+        return NOTHING
+
+    # ---- what a member may
+
+    def may_write(self, member: Member) -> bool:
+        """Whether the member may write anything at all."""
+        return not self._roles.lanes.isdisjoint(member.role.may)
+
+    def judge(self, member: Member, role: Role) -> Effects:
+        """The member may write other lanes from now on. What waits of it is judged anew: forgotten, and asked for."""
+        lost = (member.role.may - role.may) & self._roles.lanes
+        gained = (role.may - member.role.may) & self._roles.lanes
+        member.role, member.writes_all = role, self._roles.writes_all(role)
+        effects: list[Effect] = []
+        if lost:
+            effects += self.forget(member)
+        if gained:
+            member.told.clear()
+        if gained or member.owed:
+            effects.append(self.ask(member))
+        return effects
+
+    def forget(self, member: Member) -> Effects:
+        """Nothing that waits of the member comes into the document any more; its statuses are owed."""
+        self.replica.forget(member.id)
+        member.owed += sum(parked.statuses for parked in member.parked.values())
+        member.parked.clear()
+        done = [long for long in self._long if long.member is member]
+        for long in done:
+            self._long.remove(long)
+            member.owed += long.statuses
+        return [WorkDone(member)] if done else NOTHING
+
+    def forget_statuses(self, member: Member) -> None:
+        """[H8] See `Statuses.forget`."""
+        self.statuses.forget(member)
+        self._long = deque(long._replace(statuses=0) if long.member is member else long for long in self._long)
+
+    # ---- a store that fails
+
+    @property
+    def has_long_takes(self) -> bool:
+        """Large updates are being taken."""
+        return bool(self._long)
+
+    def suspend(self) -> Effects:
+        """[R6] The store fails or is about to: no update is taken, and none is acknowledged, until `restart`."""
+        self.suspended = True
+        self.statuses.withhold()
+        done = [WorkDone(long.member) for long in self._long]
+        for long in self._long:
+            long.member.owed += long.statuses
+        self._long.clear()
+        return done
+
+    def restart(self, replica: Replica) -> None:
+        """The store is back, and this is what its log holds."""
+        self.suspended = False
+        self.replica = replica
