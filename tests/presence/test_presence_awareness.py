@@ -8,7 +8,6 @@ import pytest
 
 from motet.errors import ProtocolViolation
 from motet.presence import EMPTY, Entry, decode, encode
-from motet.presence.awareness import MAX_STATE
 
 VECTORS = json.loads((Path(__file__).parents[1] / "sync" / "vectors.json").read_text())
 VECTOR = bytes.fromhex(VECTORS["payload"]["awareness"])
@@ -72,13 +71,6 @@ def test_bytes_that_are_no_update_are_a_violation(payload: bytes) -> None:
     """[A2]"""
     with pytest.raises(ProtocolViolation):
         decode(payload)
-
-
-def test_a_state_over_the_limit_is_a_violation_that_names_it() -> None:
-    """[A2]"""
-    assert decode(encode([Entry(1, 1, json.dumps("x" * (MAX_STATE - 2)))]))
-    with pytest.raises(ProtocolViolation, match=str(MAX_STATE)):
-        decode(encode([Entry(1, 1, json.dumps("x" * (MAX_STATE - 1)))]))
 
 
 def test_every_client_that_is_told_it_is_gone_raises_its_clock() -> None:

@@ -1,36 +1,15 @@
 """Whose entry is whose, and what others are sent of it."""
 
+import json
+
 import pytest
+from presence_entries import ANN, ANYONE, BOB, CHANGED, EVE, NOTHING, VIOLET, gone, mark, said, shown, stamped
 
 from motet.errors import ProtocolViolation
-from motet.presence import Applied, Entry, Identity, Provocation, Roster, decode, encode
+from motet.presence import Applied, Entry, Identity, Provocation, Roster, encode
+from motet.presence.awareness import MAX_STATE
 from motet.presence.returns import SETTLE
 from motet.presence.roster import CHALLENGE, GRACE, MAX_ENTRIES, STALE, TTL
-
-CHANGED, NOTHING = Applied(True, None), Applied(False, None)
-ANYONE = Identity("", "", "")
-ANN, BOB, EVE = (Identity(name, name.title(), "") for name in ("ann", "bob", "eve"))
-
-
-def said(client: int, clock: int, state: str = "{}") -> bytes:
-    return encode([Entry(client, clock, state)])
-
-
-def stamped(client: int, clock: int, who: Identity) -> bytes:
-    """What `said` becomes of a member with this identity."""
-    return said(client, clock, mark(who) if who.user else "{}")
-
-
-def mark(who: Identity, also: str = "") -> str:
-    return f'{{{also}"user":{{"id":"{who.user}","name":"{who.name}"}}}}'
-
-
-def gone(client: int, clock: int) -> bytes:
-    return said(client, clock, "null")
-
-
-def shown(roster: Roster) -> dict[int, tuple[int, str]]:
-    return {e.client: (e.clock, e.state) for e in decode(roster.full() or b"\0") if e.state != "null"}
 
 
 def test_what_one_says_is_sent_to_all_in_one_frame() -> None:
@@ -331,6 +310,19 @@ def test_a_state_that_is_not_json_is_a_violation_also_for_an_entry_that_is_known
     with pytest.raises(ProtocolViolation):
         roster.apply(1, ANYONE, said(7, 2, state), 0.0)
     assert shown(roster) == {7: (1, "{}")}
+
+
+@pytest.mark.parametrize("who", [ANYONE, VIOLET], ids=["open", "authenticated"])
+def test_a_state_over_the_limit_is_a_violation_that_names_it(who: Identity) -> None:
+    """[A2] [A15] It holds for what is sent; what is shown is longer by the identity and ten bytes at most."""
+    roster = Roster()
+    largest = json.dumps({"a": "x" * (MAX_STATE - 9)})
+    assert len(largest) == MAX_STATE
+    roster.apply(1, who, said(7, 1, largest), 0.0)
+    identity = len(json.dumps({"id": who.user, "name": who.name, "color": who.color}))
+    assert len(shown(roster)[7][1]) <= MAX_STATE + identity + 10
+    with pytest.raises(ProtocolViolation, match=str(MAX_STATE)):
+        roster.apply(1, who, said(7, 2, largest + " "), 0.0)
 
 
 def test_who_was_never_heard_of_may_leave() -> None:

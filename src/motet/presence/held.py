@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import inf
 from typing import NamedTuple
 
-from motet.presence.awareness import GONE, Span, is_gone, write_entry
+from motet.errors import ProtocolViolation
+from motet.presence.awareness import GONE, MAX_STATE, Span, is_gone, write_entry
 from motet.presence.identity import Identity, Stamp
 
 
@@ -78,6 +79,8 @@ class Member:
         state = payload[span.state_at : span.end]
         if known is not None and state == known.state:
             shown = known.shown
+        elif len(state) > MAX_STATE:
+            raise ProtocolViolation(f"a presence state has {len(state)} bytes; the limit is {MAX_STATE}")
         elif self._stamp is not None:
             shown = self._stamp.mark(state)
         else:

@@ -10,7 +10,7 @@ import json
 from typing import NamedTuple
 
 from motet.errors import ProtocolViolation
-from motet.presence.awareness import GONE, JSON, NOT_JSON, WHITESPACE, is_gone, text_of
+from motet.presence.awareness import GONE, JSON, NOT_JSON, WHITESPACE, is_gone
 
 
 class Identity(NamedTuple):
@@ -53,10 +53,10 @@ class Stamp:
         ignore case and take the last find this one. Own fields also hide what an own `__proto__` brings to a copy.
 
         The result is longer than the state by the identity and 10 bytes at most. Raises ProtocolViolation for a state
-        that is not an object, not JSON, or over MAX_STATE.
+        that is not JSON, or neither an object nor null.
         """
         try:
-            text = text_of(state).strip(WHITESPACE)
+            text = state.decode().strip(WHITESPACE)
             if not text.startswith("{"):
                 if is_gone(state):
                     return GONE
