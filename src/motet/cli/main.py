@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("demo")(serve.demo)
-app.command("rooms")(rooms.rooms)
+app.add_typer(rooms.app, name="rooms")
 app.command("export")(transfer.export)
 app.command("import")(transfer.import_)
 app.command("verify")(upkeep.verify)
