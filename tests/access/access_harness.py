@@ -115,7 +115,10 @@ class Web:
     async def handle(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
         answer = self.answer(request)
-        return answer if isinstance(answer, httpx.Response) else await answer
+        response = answer if isinstance(answer, httpx.Response) else await answer
+        if response.is_closed:  # made of bytes: as a stream, which an answer from a network is
+            return httpx.Response(response.status_code, headers=response.headers, stream=httpx.ByteStream(response.content))
+        return response
 
     def client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=httpx.MockTransport(self.handle))
