@@ -26,6 +26,7 @@ class Client:
 
     def __init__(self, client: int, user: str, kind: str, now: float, check_every: float = 3.0) -> None:
         self.client, self.user, self.kind, self.check_every = client, user, kind, check_every
+        self.identity = Identity(user, user.title(), "")
         self.states: dict[int, str] = {}
         self.clocks: dict[int, int] = {}
         self.updated: dict[int, float] = {}
@@ -119,6 +120,8 @@ class Room:
     now: float = 0.0
     links: dict[int, Link] = field(default_factory=dict)
     clients: list[Client] = field(default_factory=list)
+    users: dict[int, str] = field(default_factory=dict)
+    """Whose page each client is, also of those that were closed."""
     frames: int = 0
     received: int = 0
     _next: int = 0
@@ -140,6 +143,7 @@ class Room:
         client = Client(self.rng.randrange(2**32), user, kind, self.now, check_every)
         client.set_local_state(json.dumps({"user": client.client}), self.now)
         self.clients.append(client)
+        self.users[client.client] = user
 
         def check() -> None:
             if client in self.clients:
@@ -207,6 +211,20 @@ class Room:
 
         self.at(self.now + reconnect_after, back)
 
+    def rename(self, client: Client) -> None:
+        """The client's user gets a token with another name; the server hears of it if it knows the connection."""
+        client.identity = client.identity._replace(name=f"{client.user.title()} {self.rng.randrange(100)}")
+        link = self.link_of(client)
+        if link is not None:
+            self.roster.identify(link.member, client.identity, self.now)
+            self._arm()
+
+    def forge(self, client: Client, entries: list[Entry]) -> None:
+        """A client says what no honest one would."""
+        link = self.link_of(client)
+        if link is not None:
+            self._receive(link, encode(entries))
+
     def fall_behind(self, client: Client, seconds: float) -> None:
         """Presence frames to a member are dropped for a while; then it is sent the full roster."""
         link = self.link_of(client)
@@ -225,7 +243,7 @@ class Room:
         if not link.alive or link.member not in self.links:
             return
         self.received += 1
-        applied = self.roster.apply(link.member, identity_of(link.client.user), data, self.now)
+        applied = self.roster.apply(link.member, link.client.identity, data, self.now)
         if applied.challenge is not None:
             self._challenge(applied.challenge)
         if applied.changed:
@@ -264,6 +282,10 @@ class Room:
     def _deliver(self, link: Link, data: bytes | None) -> None:
         if data is None:
             return
+        for entry in decode(data):
+            user = self.users.get(entry.client)
+            if user and entry.state != "null":
+                assert json.loads(entry.state)["user"]["id"] == user, f"{entry} is {user}'s, at {self.now}"
 
         def arrive() -> None:
             if link.alive and link.client.send is not None:
@@ -278,17 +300,13 @@ class Room:
 
     def here(self) -> dict[int, Any]:
         """What it should show: the clients that have a state, with the identity of who each belongs to."""
-        return {c.client: stamped(c.user, c.states[c.client]) for c in self.clients if c.client in c.states}
+        return {c.client: stamped(c.identity, c.states[c.client]) for c in self.clients if c.client in c.states}
 
 
-def stamped(user: str, state: str) -> Any:
+def stamped(who: Identity, state: str) -> Any:
     """What others read of a state, in an authenticated room (or in an open one, for user "")."""
     value = json.loads(state)
-    if user:
+    if who.user:
         known = value.get("user")
-        value["user"] = {**(known if isinstance(known, dict) else {}), "id": user, "name": identity_of(user).name}
+        value["user"] = {**(known if isinstance(known, dict) else {}), "id": who.user, "name": who.name}
     return value
-
-
-def identity_of(user: str) -> Identity:
-    return Identity(user, user.title(), "")

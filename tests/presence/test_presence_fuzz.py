@@ -11,6 +11,7 @@ from presence_simulation import Client, Room, stamped
 from motet.errors import ProtocolViolation
 from motet.presence import Identity, Roster, decode, encode
 from motet.presence.awareness import Entry
+from motet.varint import MAX_SAFE
 from support.seeds import fresh
 
 ANYONE = Identity("", "", "")
@@ -46,6 +47,24 @@ def act(room: Room, rng: random.Random, users: list[str]) -> None:
         room.close_page(client)
 
 
+def forge(room: Room, rng: random.Random) -> None:
+    """Someone says of others' clients what it likes, in the others' names."""
+    forger = rng.choice(room.clients)
+    others = [c for c in room.shown() if room.users[c] != forger.user]
+    if not others:
+        return
+    entries = []
+    for client in rng.choices(others, k=rng.choice((1, 1, 2, 5))):
+        known = max(c.clocks.get(client, 0) for c in room.clients)
+        clock = rng.choice((0, known - 1, known, known, known + 1, known + 1000, MAX_SAFE))
+        owner = room.users[client]
+        state = rng.choice(
+            ("null", "{}", f'{{"user":{{"id":"{owner}"}}}}', f'{{"\\u0075ser":{{"id":"{owner}"}},"user":0}}')
+        )
+        entries.append(Entry(client, max(clock, 0), state))
+    room.forge(forger, entries)
+
+
 def read(states: dict[int, str]) -> dict[int, Any]:
     return {client: json.loads(state) for client, state in states.items()}
 
@@ -54,7 +73,7 @@ def seen_by(client: Client) -> dict[int, Any]:
     """What a client shows, and for itself what others should be shown."""
     seen = read(client.states)
     if client.client in seen:
-        seen[client.client] = stamped(client.user, client.states[client.client])
+        seen[client.client] = stamped(client.identity, client.states[client.client])
     return seen
 
 
@@ -72,13 +91,17 @@ def healthy(room: Room) -> list[Client]:
 @pytest.mark.parametrize("open_mode", [True, False], ids=["open", "authenticated"])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_in_the_end_everyone_sees_exactly_who_is_here(seed: int, open_mode: bool) -> None:
-    """[A1] [A3] [A4] [A6] [A7] [A8] [A9] [A10] [A12]"""
+    """[A1] [A3] [A4] [A6] [A7] [A8] [A9] [A10] [A12] [A16] [A17] And as whom, in every frame."""
     rng = random.Random(seed)
     users = [""] if open_mode else ["ann", "bob", "eve"]
     room = Room(rng)
     seen = 0
     for _ in range(400):
         act(room, rng, users)
+        if not open_mode and rng.random() < 0.1:
+            room.rename(rng.choice(room.clients))
+        if not open_mode and rng.random() < 0.5:
+            forge(room, rng)
         room.run(room.now + rng.expovariate(1 / 0.7))
         calm = healthy(room)
         for client in calm:
