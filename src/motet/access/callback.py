@@ -19,7 +19,7 @@ from pydantic import Field
 from motet.access.asking import CONNECTIONS, NoAnswer, ask
 from motet.access.grant import Credentials, Grant
 from motet.access.roles import Roles
-from motet.access.strict import Color, PatternText, Strict, Text, Time, parse
+from motet.access.strict import Attributes, Color, PatternText, Strict, Text, Time, parse
 from motet.access.tokens import MAX_TOKEN
 from motet.errors import Forbidden, NotAuthenticated, Unavailable
 from motet.ids import RoomName, UserId
@@ -51,7 +51,7 @@ class _Answer(Strict, extra="forbid"):
     role: str | None = None
     rooms: dict[PatternText, str] = Field(default_factory=dict)
     expires: Time | None = None
-    attributes: dict[str, str] = Field(default_factory=dict)
+    attributes: Attributes = Field(default_factory=dict)
 
 
 class _Held(NamedTuple):

@@ -38,10 +38,23 @@ def _color(value: str) -> str:
     return value
 
 
+def _attributes(value: dict[str, str]) -> dict[str, str]:
+    if "color" in value:
+        _color(value["color"])
+    return value
+
+
 Text = Annotated[str, Field(min_length=1), AfterValidator(_text)]
-PatternText = Annotated[str, AfterValidator(_pattern)]
+Patterndef _attributes(value: dict[str, str]) -> dict[str, str]:
+    if "color" in value:
+        _color(value["color"])
+    return value
+
+
+Text = Annotated[str, AfterValidator(_pattern)]
 Color = Annotated[str, AfterValidator(_color)]
 """Harmless wherever a page puts it: in a style attribute, a style sheet, markup."""
+Attributes = Annotated[dict[str, str], AfterValidator(_attributes)]
 Time = Annotated[float, Field(ge=0, le=MAX_TIME, allow_inf_nan=False)]
 """Seconds since the epoch."""
 
