@@ -145,6 +145,20 @@ def test_a_list_item_between_two_lists_is_refused() -> None:
             assert state(r) == before
 
 
+@pytest.mark.parametrize("size", [3, 126, 200])
+def test_typing_is_taken_back_with_the_length_that_it_wrote(size: int) -> None:
+    """[C3] [C4] The text of another's that a refused update goes on with is left as it was, its length too."""
+    lists = one(6, 0, text("ab", parent="one"), text("cd", parent="two"))
+    r = replica(lists, one(7, 0, text("x" * size)))
+    before = state(r)
+    torn = text("t", origin=(6, 0), right=(6, 2))
+    with pytest.raises(MalformedUpdate):
+        r.take(one(7, size, text("yy", (7, size - 1)), values(b"\x78", parent="k"), torn), 2)
+    assert state(r) == before
+    assert r.take(one(7, size, text("z", (7, size - 1))), 1) == TAKEN
+    assert r.encode() == replica(lists, one(7, 0, text("x" * size + "z"))).encode()
+
+
 def test_a_list_item_between_two_lists_that_cannot_be_refused_any_more_becomes_gc() -> None:
     """[C4] Its sender was answered when it was parked."""
     lists = one(7, 0, text("ab", parent="one"), text("cd", parent="two"))

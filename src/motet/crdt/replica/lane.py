@@ -222,7 +222,11 @@ class Lane:
         if segments:
             last = self.segments[-1]
             if last.clocks:  # it is open, or was when the mark was made
-                last.data = self._open = bytearray(last.data[:size])
+                data = last.data
+                if self._text >= 0:  # typing since may have written another length, of more bytes even
+                    _, at = read(data, self._text)
+                    data = data[: self._text] + write(self._size) + data[at:]
+                last.data = self._open = bytearray(data[:size])
                 del last.clocks[count:], last.offsets[count:]
                 last.count = count
 
