@@ -164,3 +164,18 @@ async def test_a_backup_names_damaged_records_and_tombstones_and_is_not_restored
     await store.close()
     with pytest.raises(StoreCorrupt, match=what):
         restore(tmp_path / "copy", tmp_path / "new")
+
+
+async def test_a_backup_holds_nothing_of_what_was_deleted(tmp_path: Path) -> None:
+    """[P15] [P19] Nor of rows that SQLite had moved about before: a copy is written anew."""
+    store = SqliteStore(tmp_path / "data")
+    for i in range(1, 40):
+        await store.append(
+            [row(f"a secret, {k}".encode() * (k % 7), room) for k in range(30) for room in (ROOM, OTHER)]
+        )
+        await store.compact(OTHER, Snapshot(Seq(30 * i), b"", b"", 5), keep_rows=i % 3 != 0)
+    await store.delete(ROOM, 5, absent_too=False)
+    await store.delete(OTHER, 5, absent_too=False)
+    assert backup(tmp_path / "data", tmp_path / "copy") == []
+    assert b"a secret" not in (tmp_path / "copy" / "motet.db").read_bytes()
+    await store.close()

@@ -173,8 +173,9 @@ class Store(StoreReader, Protocol):
         room may be open all the same). `at`, in milliseconds since the epoch, is told to who asks; an earlier tombstone
         stays as it is. Returns whether the name has a tombstone now; False, and nothing written, for an absent room.
 
-        When it returns, the bytes are gone from the files, unless a reader held them: the next `sweep` sees to that,
-        and likewise after a crash. Raises Unavailable, and then nobody knows how far it came; doing it again is safe.
+        When it returns, the store has given the room's bytes back, unless a reader held them: the next `sweep` sees to
+        that, and likewise after a crash. Raises Unavailable, and then nobody knows how far it came; doing it again is
+        safe.
         """
         ...
 

@@ -144,8 +144,10 @@ class SqliteStore(SqliteReader):
     async def _purge(self) -> None:
         """Drops what deleted rooms left, in steps that appends go between.
 
-        A room is done with when its bytes are in neither file: no free page is left to hold them (SQLite overwrites
-        those only where it is free), and the write-ahead log is empty. What a crash or a reader prevents comes again.
+        A room is done with when no free page is left to hold its bytes (SQLite overwrites those only where it costs
+        nothing) and the write-ahead log is empty. What a crash or a reader prevents comes again. Left is what SQLite
+        itself leaves, with `secure_delete = ON` too: in 400 commits of six rooms with compactions, on 0 to 2 pages a
+        copy of small rows, where it had moved them within a page; a backup's VACUUM leaves none.
         """
         rooms = await self._writer.run(WriteSession.leftovers)
         for room in rooms:
