@@ -3,8 +3,8 @@
 //   {"id": 1, "op": "create", "client": "a", "kind": "y-websocket-3", "url": "ws://…/ws", "room": "r"}
 //   {"id": 1, "result": {"clientId": 123}}          or          {"id": 1, "error": "…"}
 //
-// A client is a Y.Doc with the text "text", the map "map" and the array "array", and one provider, used as an application
-// uses it. Nothing of a provider is replaced but its WebSocket class, which counts. The process ends with its stdin.
+// A client is a Y.Doc with the text "text", the map "map", the arrays "array" and "comments", and one provider, used as an
+// application uses it. Nothing of a provider is replaced but its WebSocket class, which counts. The process ends with its stdin.
 import { createInterface } from 'node:readline'
 import { WebSocket } from 'ws'
 import * as Y from 'yjs'
@@ -50,6 +50,7 @@ class Client {
     this.text = this.doc.getText('text')
     this.map = this.doc.getMap('map')
     this.array = this.doc.getArray('array')
+    this.comments = this.doc.getArray('comments')
     this.undoManager = new Y.UndoManager(this.text)
   }
 
@@ -75,6 +76,7 @@ class Client {
       text: this.text.toString(),
       map: this.map.toJSON(),
       array: this.array.toJSON(),
+      comments: this.comments.toJSON(),
       stateVector: [...Y.decodeStateVector(Y.encodeStateVector(this.doc))].sort((a, b) => a[0] - b[0]),
       waiting: this.doc.store.pendingStructs !== null || this.doc.store.pendingDs !== null
     }
@@ -93,7 +95,8 @@ class YWebsocketClient extends Client {
       WebSocketPolyfill: countingSocket(this.journal),
       // In one process providers find each other by BroadcastChannel, behind the server's back.
       disableBc: true,
-      params: options.params ?? {}
+      params: options.params ?? {},
+      protocols: options.protocols ?? [] // known from 2 on
     })
     this.provider.on('status', ({ status }) => this.statuses.push(status))
   }
@@ -114,6 +117,8 @@ class HocuspocusClient extends Client {
     this.stateless = []
     this.closed = []
     this.unsynced = []
+    this.token = options.token ?? null
+    this.tokensAsked = 0
     this.socket = shared?.socket ?? new module.HocuspocusProviderWebsocket({
       url: options.url,
       WebSocketPolyfill: countingSocket(this.journal)
@@ -124,7 +129,7 @@ class HocuspocusClient extends Client {
       websocketProvider: this.socket,
       name: options.room,
       document: this.doc,
-      token: options.token ?? null,
+      token: options.tokenFunction ? () => this.answerToken() : this.token,
       broadcast: false, // known to 2.15 only; see disableBc
       sessionAwareness: options.sessionAwareness ?? false, // known from 4 on
       onAuthenticationFailed: ({ reason }) => this.denied.push(reason),
@@ -134,6 +139,13 @@ class HocuspocusClient extends Client {
     this.provider.on('authenticated', (event) => this.scopes.push(event?.scope ?? this.provider.authorizedScope))
     this.provider.on('unsyncedChanges', (event) => this.onUnsyncedChanges(event?.number ?? event))
     this.provider.attach?.() // 2.15 attaches in its constructor
+  }
+
+  /** An application's token function: it asks its own server, which takes a moment. */
+  async answerToken () {
+    this.tokensAsked++
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    return this.token
   }
 
   onUnsyncedChanges (number) {
@@ -154,7 +166,8 @@ class HocuspocusClient extends Client {
       denied: this.denied,
       scopes: this.scopes,
       stateless: this.stateless,
-      closed: this.closed
+      closed: this.closed,
+      tokensAsked: this.tokensAsked
     }
   }
 
@@ -187,7 +200,8 @@ const EDITS = {
   delete: (client, [at, length]) => client.text.delete(at, length),
   set: (client, [key, value]) => client.map.set(key, value),
   unset: (client, key) => client.map.delete(key),
-  push: (client, values) => client.array.push(values)
+  push: (client, values) => client.array.push(values),
+  comment: (client, values) => client.comments.push(values)
 }
 
 const OPERATIONS = {
@@ -195,6 +209,7 @@ const OPERATIONS = {
     for (const [name, argument] of edits) EDITS[name](client, argument)
   },
   awareness (client, { state }) { client.awareness.setLocalState(state) },
+  setToken (client, { token }) { client.token = token },
   connect (client) { client.connect() },
   disconnect (client) { client.disconnect() },
   cut (client) { client.cut() },

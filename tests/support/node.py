@@ -59,13 +59,14 @@ class Content:
     text: str
     map: dict[str, Any]
     array: list[Any]
+    comments: list[Any]
     state_vector: tuple[tuple[int, int], ...]
     waiting: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A provider's state as it tells its application. The last six are Hocuspocus's."""
+    """A provider's state as it tells its application. From `unsynced_changes` on it is Hocuspocus's."""
 
     client_id: int
     attempts: tuple[float, ...]
@@ -86,6 +87,8 @@ class Report:
     scopes: tuple[str | None, ...] = ()
     stateless: tuple[str, ...] = ()
     closed: tuple[dict[str, Any], ...] = ()
+    tokens_asked: int = 0
+    """How often its token function was called."""
 
 
 class NodeClient:
@@ -103,7 +106,8 @@ class NodeClient:
 
     async def edit(self, **edits: Any) -> None:
         """Edits by name (see EDITS in client.mjs), each a transaction: `insert=[at, text]`, `append=text`,
-        `delete=[at, length]`, `set=[key, value]`, `unset=key`, `push=[values]`; offsets in UTF-16 units."""
+        `delete=[at, length]`, `set=[key, value]`, `unset=key`, `push=[values]`, `comment=[values]`; offsets in UTF-16
+        units."""
         await self._ask("edit", edits=list(edits.items()))
 
     async def edit_often(self, edits: list[tuple[str, Any]]) -> None:
@@ -118,6 +122,10 @@ class NodeClient:
     async def set_awareness(self, state: dict[str, Any] | None) -> None:
         """Replaces its own awareness state."""
         await self._ask("awareness", state=state)
+
+    async def set_token(self, token: str) -> None:
+        """What its token function answers from now on (`tokenFunction`)."""
+        await self._ask("setToken", token=token)
 
     async def connect(self) -> None:
         """The provider's own connect()."""
@@ -158,6 +166,7 @@ class NodeClient:
             scopes=tuple(raw.get("scopes", ())),
             stateless=tuple(raw.get("stateless", ())),
             closed=tuple(raw.get("closed", ())),
+            tokens_asked=raw.get("tokensAsked", 0),
         )
 
     async def wait_until(self, condition: Callable[[Report], bool], what: str) -> Report:
@@ -187,7 +196,7 @@ class NodeClient:
         """What its document holds now."""
         raw = await self._ask("content")
         vector = tuple((client, clock) for client, clock in raw["stateVector"])
-        return Content(raw["text"], raw["map"], raw["array"], vector, raw["waiting"])
+        return Content(raw["text"], raw["map"], raw["array"], raw["comments"], vector, raw["waiting"])
 
 
 class NodeClients:
@@ -235,8 +244,9 @@ class NodeClients:
     async def create(self, kind: str, ws_url: str, room: str, **options: Any) -> NodeClient:
         """A client of this kind in this room of the server at `ws_url`; it connects at once.
 
-        Options: `gc` (Y.Doc's, true unless given); `params` (y-websocket's query); for Hocuspocus `token`,
-        `sessionAwareness` and `socketOf` (the name of the client whose socket it shares).
+        Options: `gc` (Y.Doc's, true unless given); `params` (y-websocket's query) and `protocols` (not in 1.5); for
+        Hocuspocus `token` (`tokenFunction`: by an async function), `sessionAwareness` and `socketOf` (the name of the
+        client whose socket it shares).
         """
         name = f"{kind}#{next(self._ids)}"
         path = "/ws" if kind in Y_WEBSOCKET else "/hocuspocus"

@@ -65,6 +65,7 @@ class PycrdtClient:
         self.text = self.doc.get("text", type=Text)
         self.map = self.doc.get("map", type=Map)
         self.array = self.doc.get("array", type=Array)
+        self.comments = self.doc.get("comments", type=Array)
         self.awareness = Awareness(self.doc)
         self.channel = WebsocketChannel(connection, self.awareness)
         self.provider = Provider(self.doc, self.channel)
@@ -74,9 +75,11 @@ class PycrdtClient:
         self.awareness.observe(self._on_awareness)
 
     @classmethod
-    async def join(cls, ws_url: str, room: str) -> PycrdtClient:
-        """Connects and waits until the Provider says that it is synced."""
-        connection = await connect(f"{ws_url}/ws/{quote(room)}", max_size=None, ping_interval=None, proxy=None)
+    async def join(cls, ws_url: str, room: str, token: str = "") -> PycrdtClient:
+        """Connects, with the token in a header, and waits until the Provider says that it is synced."""
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        url = f"{ws_url}/ws/{quote(room)}"
+        connection = await connect(url, additional_headers=headers, max_size=None, ping_interval=None, proxy=None)
         client = cls(connection)
         await client.provider.started.wait()
         await client.provider.synced.wait()
@@ -102,7 +105,7 @@ class PycrdtClient:
             await self.channel.send(message)
 
     async def edit(self, **edits: Any) -> None:
-        """As NodeClient.edit, for `append`, `set` and `push`."""
+        """As NodeClient.edit, for `append`, `set`, `push` and `comment`."""
         for name, argument in edits.items():
             match name:
                 case "append":
@@ -111,6 +114,8 @@ class PycrdtClient:
                     self.map[argument[0]] = argument[1]
                 case "push":
                     self.array.extend(argument)
+                case "comment":
+                    self.comments.extend(argument)
                 case _:
                     raise ValueError(name)
 
@@ -126,7 +131,8 @@ class PycrdtClient:
         """What its document holds."""
         reader = wire.Reader(self.doc.get_state())
         vector = sorted((reader.varint(), reader.varint()) for _ in range(reader.varint()))
-        return Content(str(self.text), self.map.to_py() or {}, self.array.to_py() or [], tuple(vector), False)
+        lists = [root.to_py() or [] for root in (self.array, self.comments)]
+        return Content(str(self.text), self.map.to_py() or {}, *lists, tuple(vector), False)
 
     async def destroy(self) -> None:
         """Its application's goodbye: the state is cleared, the socket closed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -20,6 +21,15 @@ STARTUP = 60.0
 """Seconds until /readyz must be green."""
 SHUTDOWN = 60.0
 """Seconds until a stopped process must be gone."""
+AUTHENTICATION = {
+    "MOTET_SECRET",
+    "MOTET_SECRET_FILE",
+    "MOTET_PUBLIC_KEY_FILE",
+    "MOTET_JWKS_URL",
+    "MOTET_AUTH_URL",
+    "MOTET_AUTH_CALLABLE",
+}
+"""A server with one of these in its environment is not open."""
 
 
 def free_port() -> int:
@@ -37,7 +47,10 @@ def free_port() -> int:
 
 
 class MotetServer:
-    """A Motet in open mode on loopback. `data` and `port` outlive its process, so that it can be started again."""
+    """A Motet on loopback, in open mode unless `env` says how to tell who someone is.
+
+    `data` and `port` outlive its process, so that it can be started again.
+    """
 
     def __init__(self, data: Path, log: Path, flags: Sequence[str] = (), env: Mapping[str, str] | None = None) -> None:
         self.data = data
@@ -58,7 +71,8 @@ class MotetServer:
     def command(self) -> list[str]:
         """The command line, for this data directory and port."""
         where = ["--host", "127.0.0.1", "--port", str(self.port), "--data", str(self.data)]
-        return [sys.executable, "-m", "motet", "serve", *where, "--open", *self.flags]
+        mode = [] if AUTHENTICATION & self.env.keys() else ["--open"]
+        return [sys.executable, "-m", "motet", "serve", *where, *mode, *self.flags]
 
     def launch(self) -> None:
         """Starts the process and does not wait for it."""
@@ -86,8 +100,17 @@ class MotetServer:
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of a GET. OSError when nobody answers."""
+        return self.ask("GET", path)
+
+    def ask(self, method: str, path: str, body: object = None, token: str = "") -> tuple[int, str]:
+        """Status and body of a request with a JSON body, by the bearer of a token. OSError when nobody answers."""
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        if body is not None:
+            headers["content-type"] = "application/json"
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.http_url + path, data, headers, method=method)
         try:
-            with urllib.request.urlopen(self.http_url + path, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=10) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as refusal:
             with refusal:

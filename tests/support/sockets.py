@@ -41,10 +41,10 @@ class RawClient:
 
     @classmethod
     async def yjs(
-        cls, ws_url: str, room: str, *, apply: bool = True, sync: bool = True, read: bool = True
+        cls, ws_url: str, room: str, *, apply: bool = True, sync: bool = True, read: bool = True, token: str = ""
     ) -> RawClient:
         """A client at /ws/{room}. `sync`: it sends its (empty) sync step 1; `read`: it reads what comes."""
-        url = f"{ws_url}/ws/{quote(room)}"
+        url = f"{ws_url}/ws/{quote(room)}" + (f"?token={token}" if token else "")
         return await cls._open(url, None, apply, sync, read)
 
     @classmethod
