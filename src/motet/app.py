@@ -20,6 +20,7 @@ from motet.access import (
     Access,
     Authenticator,
     Credentials,
+    Grant,
     OpenAccess,
     Origins,
     Proxies,
@@ -36,7 +37,7 @@ from motet.gateway import Connection, Gateway, GatewaySettings, ListenSettings, 
 from motet.ids import RoomName, is_room_name
 from motet.observability import AccessRefused, audit
 from motet.persistence import Journal, SqliteStore, free_bytes
-from motet.rooms import Administration, Administrator, HocuspocusConnection, Hub, Keeper, YjsConnection
+from motet.rooms import Administration, Administrator, HocuspocusConnection, Hub, Keeper, Served, YjsConnection
 from motet.sync import YJS, frame
 
 log = structlog.get_logger("motet")
@@ -143,12 +144,7 @@ class App:
             return HocuspocusConnection(self.hub, self._credentials(upgrade))
         if upgrade.path.startswith(YJS_PATH):
             credentials = self._credentials(upgrade)
-            key = f"{credentials.token or upgrade.address} {upgrade.path}"
-            try:
-                return await self._accept_yjs(upgrade, credentials, key)
-            except MotetError as e:
-                self._refused(upgrade, upgrade.path[len(YJS_PATH) :], e)
-                raise Refusal(e, (frame(YJS.denied("", str(e))),), key) from e
+            return await self._accept_yjs(upgrade, credentials)
         raise Forbidden("there is no WebSocket at this path: /ws/{room} and /hocuspocus are")
 
     def _credentials(self, upgrade: Upgrade) -> Credentials:
@@ -157,22 +153,34 @@ class App:
         token = token_of(upgrade.headers, upgrade.query, upgrade.subprotocols, cookie)
         return Credentials(token, upgrade.address, upgrade.headers)
 
-    async def _accept_yjs(self, upgrade: Upgrade, credentials: Credentials, key: str) -> YjsConnection:
+    async def _accept_yjs(self, upgrade: Upgrade, credentials: Credentials) -> YjsConnection:
+        """Raises Refusal: whoever speaks this dialect is told over the open WebSocket [G1]."""
+        key = f"{credentials.token or upgrade.address} {upgrade.path}"
         name = upgrade.path[len(YJS_PATH) :]
-        if not is_room_name(name):
-            raise Forbidden("a room name is 1-256 bytes of UTF-8 without control characters")
-        room = RoomName(name)
-        grant, role = await self.access.admit(credentials, room)
+        user = ""
+        try:
+            if not is_room_name(name):
+                raise Forbidden("a room name is 1-256 bytes of UTF-8 without control characters")
+            grant = await self.access.identify(credentials, RoomName(name))
+            user = grant.user
+            served = await self._open_for(grant, RoomName(name), upgrade)
+        except MotetError as e:
+            self._refused(upgrade, name, e, user)
+            raise Refusal(e, (frame(YJS.denied("", str(e))),), key) from e
+        return YjsConnection(self.hub, served, grant, upgrade.address, key)
+
+    async def _open_for(self, grant: Grant, room: RoomName, upgrade: Upgrade) -> Served:
+        role = self.access.role(grant, room)
         await self.hub.join_in_line(grant.user, upgrade.address, room)
         if "recreate" in upgrade.query and ADMINISTRATION in role.may:
             await self.administration.recreate(room, Administrator(grant, upgrade.address))
         served = await self.hub.open(room)
         served.room.check_places()
-        return YjsConnection(self.hub, served, grant, upgrade.address, key)
+        return served
 
-    def _refused(self, upgrade: Upgrade, room: str, error: MotetError) -> None:
+    def _refused(self, upgrade: Upgrade, room: str, error: MotetError, user: str = "") -> None:
         self.hub.counts.refused += 1
-        self.hub.observe(AccessRefused("", room, str(error), error.code, "yjs" if room else "", upgrade.address))
+        self.hub.observe(AccessRefused(user, room, str(error), error.code, "yjs" if room else "", upgrade.address))
 
     async def run(self, on_started: Callable[[str], None] = lambda url: None) -> None:
         """Serves until SIGTERM or SIGINT; `on_started` gets the address when it listens.

@@ -11,6 +11,7 @@ async def test_open_mode_lets_everybody_edit_and_names_nobody() -> None:
     access = Access(OpenAccess(), built_in(), Rulings(), lambda: 0.0, is_open=True)
     for token in ("", "anything"):
         for address in ("127.0.0.1", "unix"):
-            grant, role = await access.admit(Credentials(token, address), RoomName("a/b"))
+            grant = await access.identify(Credentials(token, address), RoomName("a/b"))
+            role = access.role(grant, RoomName("a/b"))
             assert grant == Grant(UserId(""), role="editor")
             assert role.name == "editor"

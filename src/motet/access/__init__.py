@@ -9,7 +9,7 @@ others) and `access.rates` (it reads the settings). Imports only errors, ids and
 Public names: those of `__all__`.
 """
 
-from motet.access.access import Access, Admission
+from motet.access.access import Access
 from motet.access.bearer import token_of
 from motet.access.grant import EVERYWHERE, Authenticator, Credentials, Grant, OpenAccess
 from motet.access.origins import Cors, Origins
@@ -26,7 +26,6 @@ __all__ = [
     "PRESENCE",
     "READ",
     "Access",
-    "Admission",
     "Authenticator",
     "Cors",
     "Credentials",

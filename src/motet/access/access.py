@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from motet.access.grant import Authenticator, Credentials, Grant
 from motet.access.roles import ADMINISTRATION, NOBODY, READ, Role, Roles
 from motet.access.rulings import Rulings
 from motet.errors import Forbidden, NotAuthenticated
 from motet.ids import RoomName
-
-
-class Admission(NamedTuple):
-    """Who was let in, and as what."""
-
-    grant: Grant
-    role: Role
 
 
 class Access:
@@ -32,24 +24,22 @@ class Access:
         """Everybody is an unknown editor: no identity is stamped, nobody administers."""
         self._authenticator = authenticator
 
-    async def admit(self, credentials: Credentials, room: RoomName) -> Admission:
-        """Lets somebody into a room. Raises NotAuthenticated, Forbidden, or Unavailable when it cannot be known now.
+    async def identify(self, credentials: Credentials, room: RoomName | None) -> Grant:
+        """Who shows these credentials, asked for on behalf of a room, or (None) of the whole server.
 
-        A room that somebody may not read is refused in the same words whether it exists or not.
+        Raises NotAuthenticated, Forbidden, or Unavailable when it cannot be known now.
         """
-        grant = await self._authenticator.grant(credentials, room)
-        return Admission(grant, self.role(grant, room))
+        return await self._authenticator.grant(credentials, room or RoomName(""))
 
-    async def admit_administrator(self, credentials: Credentials, room: RoomName | None) -> Grant:
-        """Lets somebody administer a room, or (None) the whole server. Raises as `admit` does."""
-        grant = await self._authenticator.grant(credentials, room or RoomName(""))
+    def check_administrator(self, grant: Grant, room: RoomName | None) -> None:
+        """Raises NotAuthenticated, Forbidden unless the grant's owner administers the room, or (None) the server."""
         role = self.role(grant, room) if room is not None else self._role_everywhere(grant)
         if ADMINISTRATION not in role.may:
             raise Forbidden("this takes an admin's grant" + ("" if room is not None else " for all rooms (**)"))
-        return grant
 
     def role(self, grant: Grant, room: RoomName) -> Role:
-        """What a grant is worth in a room at this moment. Raises NotAuthenticated, Forbidden."""
+        """What a grant is worth in a room at this moment. Raises NotAuthenticated, Forbidden: in the same words whether
+        there is such a room or not."""
         self._check_expiry(grant)
         return self.standing(grant, room)
 

@@ -45,13 +45,7 @@ def _attributes(value: dict[str, str]) -> dict[str, str]:
 
 
 Text = Annotated[str, Field(min_length=1), AfterValidator(_text)]
-Patterndef _attributes(value: dict[str, str]) -> dict[str, str]:
-    if "color" in value:
-        _color(value["color"])
-    return value
-
-
-Text = Annotated[str, AfterValidator(_pattern)]
+PatternText = Annotated[str, AfterValidator(_pattern)]
 Color = Annotated[str, AfterValidator(_color)]
 """Harmless wherever a page puts it: in a style attribute, a style sheet, markup."""
 Attributes = Annotated[dict[str, str], AfterValidator(_attributes)]

@@ -59,10 +59,13 @@ class Gate:
         headers = dict(request.headers)
         address = request.client.host if request.client is not None else "unix"
         credentials = Credentials(token_of(headers, request.query_params, (), None), address, headers)
+        access, asked, user = self._hub.access, None if room is None else RoomName(room), ""
         try:
-            grant = await self._hub.access.admit_administrator(credentials, None if room is None else RoomName(room))
+            grant = await access.identify(credentials, asked)
+            user = grant.user
+            access.check_administrator(grant, asked)
         except MotetError as e:
-            self._hub.observe(AccessRefused("", room or "", str(e), e.code, "http", address))
+            self._hub.observe(AccessRefused(user, room or "", str(e), e.code, "http", address))
             raise
         return Administrator(grant, address)
 

@@ -1,4 +1,4 @@
-"""Puts fragmented messages together (RFC 6455, section 5.4). Pure."""
+"""Puts messages together from their frames (RFC 6455, section 5.4). Pure."""
 
 from __future__ import annotations
 
@@ -39,23 +39,26 @@ class Assembly:
         """Whether no message is under way."""
         return self._message is None
 
-    def add(self, payload: bytes, *, first: bool, last: bool) -> bytes | TooLong | None:
+    def add(self, payload: bytes | memoryview, *, first: bool, last: bool) -> bytes | TooLong | None:
         """Takes a frame; the whole message at its end, TooLong once where the limit is crossed, else None.
 
         Raises FragmentError where the frame fits nowhere.
         """
         if first is not self.empty:
             raise FragmentError("a message began inside another" if first else "a continuation of no message")
+        size = len(payload)
+        if first and last and size <= self.limit:
+            return bytes(payload)
         if self._message is None:
             self._message, self._bound = bytearray(), self.limit
         message = self._message
-        before, self._size = self._size, self._size + len(payload)
+        before, self._size = self._size, self._size + size
         answer: bytes | TooLong | None = None
         if self._size <= self._bound:
             message += payload
             answer = bytes(message) if last else None
         elif before <= self._bound:
-            answer = TooLong(self._size, bytes(message[:HEAD]) + payload[: max(0, HEAD - len(message))])
+            answer = TooLong(self._size, bytes(message[:HEAD]) + bytes(payload[: max(0, HEAD - len(message))]))
             message.clear()
         if last:
             self._message, self._size = None, 0

@@ -81,3 +81,9 @@ class GatewaySettings:
 
     drain_seconds: float = 5.0
     """Over which connections are sent away at a stop, when there are many."""
+
+    @property
+    def max_frame_bytes(self) -> int:
+        """One frame: somewhat more than a message, and one that is too long is still read, so that its beginning (whose
+        it is) can be told."""
+        return self.max_message_bytes + min(16 * self.max_message_bytes, 4 * MIB)

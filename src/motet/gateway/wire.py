@@ -12,8 +12,9 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from motet.errors import MotetError
 from motet.gateway import frames
-from motet.gateway.assembly import HEAD, Assembly, FragmentError, TooLong
-from motet.gateway.parser import MESSAGE_TOO_BIG, Deaf, Guard, new_parser, unused
+from motet.gateway.assembly import Assembly, FragmentError, TooLong
+from motet.gateway.intake import Intake
+from motet.gateway.parser import MESSAGE_TOO_BIG
 from motet.gateway.port import Connection
 from motet.gateway.settings import GatewaySettings
 
@@ -22,9 +23,6 @@ log = logging.getLogger(__name__)
 _BINARY, _CONTINUATION = WSMsgType.BINARY, WSMsgType.CONTINUATION
 _LARGE = 1 << 16
 """Bytes: a frame up to here needs no closer look at its size, unless a limit is below."""
-_SLACK = 4 << 20
-"""Bytes above `max_message_bytes` that one frame may have and still be read, so that its beginning (whose it is) can be
-told; never more than 16 times that limit."""
 
 NORMAL, PROTOCOL_ERROR, UNSUPPORTED, INTERNAL_ERROR = 1000, 1002, 1003, 1011
 
@@ -70,13 +68,11 @@ class PicowsWire(WSListener):
         "_congested",
         "_connection",
         "_doorkeeper",
-        "_guard",
         "_heard",
         "_heard_at",
-        "_limit",
+        "_intake",
         "_marked_at",
         "_outgrown",
-        "_parser",
         "_paused",
         "_pending",
         "_received",
@@ -84,7 +80,6 @@ class PicowsWire(WSListener):
         "_special",
         "_state",
         "_transport",
-        "_unused",
         "_usual_bytes",
         "address",
         "write",
@@ -108,10 +103,8 @@ class PicowsWire(WSListener):
         self._usual_bytes = min(_LARGE, settings.max_message_bytes, settings.read_buffer_bytes)
         self._doorkeeper = doorkeeper
         self._pending = pending
-        self._limit = settings.max_pending_bytes if pending else settings.max_message_bytes
-        self._parser: asyncio.BufferedProtocol | None = None  # None: nothing is read any more
-        self._guard: Guard | None = None
-        self._assembly = Assembly(self._limit)
+        self._intake = Intake(transport, settings.max_frame_bytes, settings.max_pending_bytes if pending else None)
+        self._assembly = Assembly(settings.max_pending_bytes if pending else settings.max_message_bytes)
         self._state = State.OPEN
         self._close_code = frames.LOST
         self._congested = False
@@ -122,13 +115,12 @@ class PicowsWire(WSListener):
         self._heard = True  # something came since the last tick
         self._heard_at = 0.0
         self._marked_at = 0.0  # the first tick that saw us waiting: for anything after a ping, or for the end
-        self._unused = 0  # bytes free in the read buffer at the last look
 
     def start(self) -> None:
         """Begins to read, and tells the connection."""
         high = self._settings.high_water_bytes
         self._transport.set_write_buffer_limits(high=high, low=high // 4)
-        self._read_with_a_new_parser()
+        self._intake.begin(self, self)
         if self._connection is not None:
             self._tell(self._connection.opened, self)
 
@@ -140,17 +132,15 @@ class PicowsWire(WSListener):
             self.write(frames.close(code, reason))
             self._close_code = code
             self._begin_closing()
-            if self._parser is None and self._transport.can_write_eof():
+            if not self._intake.parses and self._transport.can_write_eof():
                 self._transport.write_eof()  # the peer's CLOSE will not be read: let it see that all is said
 
     def signed_in(self) -> None:
         """See `port.Wire.signed_in`. What lies in the read buffer, part of a frame too, is read on as it is."""
         if self._pending and self._state is State.OPEN:
             self._pending = False
-            self._limit = self._assembly.limit = self._settings.max_message_bytes
-            if self._parser is not None:
-                self._guard = None
-                self._transport.set_protocol(self._parser)
+            self._assembly.limit = self._settings.max_message_bytes
+            self._intake.unguard()
             self._doorkeeper.signed_in(self)
 
     def turn_away(self, error: MotetError, key: str) -> None:
@@ -202,7 +192,7 @@ class PicowsWire(WSListener):
             self.write(frames.PING)
             self._awaiting = self._special = True
             self._marked_at = 0.0
-            self._progress()
+            self._intake.progress()
 
     # What picows reads
 
@@ -226,8 +216,7 @@ class PicowsWire(WSListener):
             self._failed(error)
 
     def _look_closely(self, frame: WSFrame) -> None:
-        if self._guard is not None:
-            self._guard.held = frame.tail_size
+        self._intake.took_frame(frame.tail_size)
         self._answered()
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             self.close(PROTOCOL_ERROR, "reserved bits are set, and no extension was agreed on")
@@ -237,13 +226,14 @@ class PicowsWire(WSListener):
             self._take(frame)
         if frame.payload_size > self._settings.read_buffer_bytes:
             self._outgrown = True
-        if self._outgrown and frame.last_in_buffer and not frame.tail_size and self._parser is not None:
-            self._read_with_a_new_parser()
+        if self._outgrown and frame.last_in_buffer and not frame.tail_size and self._intake.parses:
+            self._outgrown = False
+            self._intake.begin(self, self)
         self._special = (
             self._state is not State.OPEN
             or self._awaiting
             or self._outgrown
-            or self._guard is not None
+            or self._intake.guarded
             or not self._assembly.empty
         )
 
@@ -261,14 +251,7 @@ class PicowsWire(WSListener):
         connection = self._connection
         if connection is None:
             return
-        whole = frame.msg_type is _BINARY and frame.fin and self._assembly.empty
-        if whole and frame.payload_size > self._limit:
-            self._tell(connection.oversized, frame.payload_size, bytes(frame.get_payload_as_memoryview()[:HEAD]))
-            return
-        payload = frame.get_payload_as_bytes()
-        if whole:
-            self._tell(self._received, payload)
-            return
+        payload = frame.get_payload_as_memoryview()
         try:
             message = self._assembly.add(payload, first=frame.msg_type is _BINARY, last=bool(frame.fin))
         except FragmentError as error:
@@ -311,17 +294,17 @@ class PicowsWire(WSListener):
 
     def parser_failed(self, code: int) -> None:
         """The rest of the stream cannot be read: a violation, or a frame that is far too long."""
-        if self._parser is None:
+        if not self._intake.parses:
             return
         self._stop_parsing()
         if code != MESSAGE_TOO_BIG:
             self.close(code, "not a WebSocket frame that a client may send")
         elif self._connection is not None and self._state is State.OPEN:
-            self._tell(self._connection.oversized, self._max_frame_bytes() + 1, b"")
+            self._tell(self._connection.oversized, self._settings.max_frame_bytes + 1, b"")
 
     def holds_too_much(self, size: int) -> None:
         """A message of a pending wire is too long to be kept until its end."""
-        if self._guard is not None:
+        if self._intake.guarded:
             self._stop_parsing()
             if self._connection is not None and self._state is State.OPEN:
                 self._tell(self._connection.oversized, size, b"")
@@ -336,7 +319,7 @@ class PicowsWire(WSListener):
         if self._state is not State.ENDED:
             self._begin_closing()
             self._state = State.ENDED
-            self._parser = None
+            self._intake.end()
             self._tell_closed(clean=False)
             self._doorkeeper.ended(self)
 
@@ -357,38 +340,22 @@ class PicowsWire(WSListener):
         if not self._marked_at:
             self._marked_at = now
         patience = self._settings.pong_seconds if self._state is State.OPEN else self._settings.close_seconds
-        if self._state is State.OPEN and self._progress():
+        if self._state is State.OPEN and self._intake.progress():
             self.noticed()
         elif now - self._marked_at >= patience:
             self.abort()
 
     def check_read_buffer(self) -> None:
         """Has the read buffer given back when it has grown without any large frame, by a long stream of small ones."""
-        if self._parser is not None and unused(self._parser) > self._settings.read_buffer_bytes:
+        if self._intake.unused > self._settings.read_buffer_bytes:
             self._outgrown = self._special = True
-
-    def _progress(self) -> bool:
-        """Whether part of a frame came in since the last look: on a slow line that is all a large one shows."""
-        before, self._unused = self._unused, 0 if self._parser is None else unused(self._parser)
-        return before != self._unused
 
     # Within
 
-    def _read_with_a_new_parser(self) -> None:
-        self._outgrown = False
-        self._parser = new_parser(self, self, self._max_frame_bytes())
-        self._guard = Guard(self._parser, self, self._limit) if self._pending else None
-        self._transport.set_protocol(self._guard or self._parser)
-
     def _stop_parsing(self) -> None:
         """What still comes is read to its end and dropped."""
-        self._parser = self._guard = None
-        self._assembly = Assembly(self._limit)
-        self._transport.set_protocol(Deaf(self))
-
-    def _max_frame_bytes(self) -> int:
-        limit = self._settings.max_message_bytes
-        return limit + min(16 * limit, _SLACK)
+        self._assembly = Assembly(0)
+        self._intake.stop(self)
 
     def _begin_closing(self) -> None:
         """From here on nothing is written, and what comes is read for the peer's CLOSE only."""

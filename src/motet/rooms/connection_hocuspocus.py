@@ -155,9 +155,10 @@ class HocuspocusConnection(Connection):
         """[X7] A token for a document that is open: it holds from now on, or the document is denied."""
         room = seat.served.name
         try:
-            admission = await self.hub.access.admit(self._credentials_of(auth.token), room)
+            access = self.hub.access
+            grant = await access.identify(self._credentials_of(auth.token), room)
             if document.seat is seat:
-                seat.served.renew(seat, admission, self.hub.access)
+                seat.served.renew(seat, grant, access.role(grant, room))
                 document.token, document.expired = auth.token, 0.0
                 self._accept(auth, seat)
         except Unavailable as e:
@@ -206,8 +207,9 @@ class HocuspocusConnection(Connection):
         try:
             if not is_room_name(name):
                 raise Forbidden("a room name is 1-256 bytes of UTF-8 without control characters")
-            grant, _ = await self.hub.access.admit(self._credentials_of(document.token), RoomName(name))
+            grant = await self.hub.access.identify(self._credentials_of(document.token), RoomName(name))
             user = grant.user
+            self.hub.access.role(grant, RoomName(name))  # before the room is loaded for somebody who may not read it
             await self.hub.join_in_line(user, self.address, RoomName(name))
             served = await self.hub.open(RoomName(name))
             if self.over or self._documents.get(address) is not document or document.state is not State.OPENING:

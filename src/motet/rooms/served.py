@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from motet.access import Access, Admission
+from motet.access import Access, Grant, Role
 from motet.access.rates import Rates
 from motet.crdt import Replica
 from motet.errors import Forbidden, MotetError
@@ -206,7 +206,7 @@ class Served:
             except MotetError as e:
                 self.expel(seat, e)
                 continue
-            self._set_role(seat, Admission(member.grant, role), access)
+            self._set_role(seat, role)
         for member in list(self.room.departed.values()):
             try:
                 if access.standing(member.grant, self.name).may >= member.role.may:
@@ -215,25 +215,23 @@ class Served:
                 pass  # it is told when it comes back
             self.perform(self.room.disown(member))
 
-    def renew(self, seat: Seat, admission: Admission, access: Access) -> None:
+    def renew(self, seat: Seat, grant: Grant, role: Role) -> None:
         """The member has shown a fresh token. Raises Forbidden for one of somebody else."""
-        if admission.grant.user != seat.member.grant.user:
+        if grant.user != seat.member.grant.user:
             raise Forbidden("this token is somebody else's")
-        self._set_role(seat, admission, access)
+        seat.member.grant = grant
+        self._set_role(seat, role)
         self.room.identify(seat.member, self.host.now())
         self.arm_presence()
 
-    def _set_role(self, seat: Seat, admission: Admission, access: Access) -> None:
+    def _set_role(self, seat: Seat, role: Role) -> None:
         member, before = seat.member, seat.member.role
-        member.grant = admission.grant
-        if admission.role is before or admission.role == before:
+        if role == before:
             return
-        self.perform(self.room.set_role(member, admission.role, self.host.now()))
+        self.perform(self.room.set_role(member, role, self.host.now()))
         self.arm_presence()
         seat.owner.role_changed(seat)
-        self.host.observe(
-            RoleChanged(member.grant.user, self.name, before.name, admission.role.name, seat.owner.address)
-        )
+        self.host.observe(RoleChanged(member.grant.user, self.name, before.name, role.name, seat.owner.address))
 
     def expel(self, seat: Seat, error: MotetError) -> None:
         """The member may not be here any more: it goes, and nothing that waits of it stays."""

@@ -14,7 +14,7 @@ from motet.crdt.replica.scan import read_state_vector
 from motet.crdt.replica.sidecar import open_store, write_sidecar
 from motet.crdt.replica.slow import SlowTake
 from motet.crdt.replica.store import Store
-from motet.crdt.replica.survey import Touched, survey
+from motet.crdt.replica.survey import May, Touched, survey
 from motet.crdt.replica.taker import TAKEN, Taker
 from motet.varint import read, write
 
@@ -97,7 +97,8 @@ class Replica:
         Bytes of deletes that are known, and of structs that are, touch nothing: a sync step 2 repeats its sender's
         whole delete set. But it also has deletes that no update ever said, as every reader draws them by itself (the
         loser of two concurrent sets of a map's key): new here, in `roots` and not in `written`, and no violation.
-        Costs COST_TODO µs on top of the scan."""
+        Costs 2 µs (typing) to 6 µs on top
+        of the scan of a small update, in a document of 0.7 MB."""
         return survey(self._store, update)
 
     def touching(self, update: bytes) -> Generator[None, None, Touched]:
@@ -105,6 +106,13 @@ class Replica:
 
         Between the steps anything else may be called."""
         return (yield from SlowTake(self._taker, update, 0).survey())
+
+    def take_within(self, update: bytes, author: int, may: May) -> Generator[None, None, int]:
+        """take_slowly for an author that may write some roots only, of an update for which touched() said no more.
+
+        Its deletes in other roots are left out, and nothing of it waits. Each slice is looked at once more before it is
+        integrated: IdConflict if others brought ids that the update claims between the steps, and put them elsewhere."""
+        return (yield from SlowTake(self._taker, update, author, may).steps())
 
     def forget(self, author: int) -> None:
         """Drops what waits of this author: it is not claimed, so a later sync offers it again. What is integrated

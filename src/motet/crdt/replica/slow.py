@@ -22,7 +22,7 @@ from motet.crdt.replica.scan import (
     scan_ranges,
 )
 from motet.crdt.replica.store import Intake
-from motet.crdt.replica.survey import Survey, Touched
+from motet.crdt.replica.survey import May, Survey, Touched, deletes_within, writes_elsewhere
 from motet.crdt.replica.taker import Taker
 from motet.crdt.replica.values import skip_values
 from motet.errors import IdConflict, MalformedUpdate
@@ -38,10 +38,11 @@ Steps = Generator[None, None, None]
 
 
 class SlowTake:
-    """One large update on its way in."""
+    """One large update on its way in; with `may`, only into these roots, as Replica.take_within."""
 
-    def __init__(self, taker: Taker, update: bytes, author: int) -> None:
+    def __init__(self, taker: Taker, update: bytes, author: int, may: May | None = None) -> None:
         self._taker = taker
+        self._may = may
         self._update = update
         self._author = author
         self._pieces: list[Piece] = []
@@ -163,6 +164,8 @@ class SlowTake:
         """Deletes what is there; the rest is the answer."""
         late: list[Deletion] = []
         for deletions in self._slices():
+            if self._may is not None:
+                deletions = list(deletes_within(self._taker.store, deletions, self._may))
             intake = Intake(strict=False)
             late += self._taker.delete(intake, self._author, deletions)
             self._enter(intake)
@@ -185,6 +188,8 @@ class SlowTake:
             if waits and store.end(piece.client) > before:
                 todo += waits.due(piece.client, store.end(piece.client))
         late = yield from self._delete()
+        if waits and self._may is not None:
+            raise MalformedUpdate("it refers to what is not here")  # what waits is not looked at when it comes up
         intake = Intake(strict=False)
         intake.added = [(client, 0) for _, client, _ in waits.rest()]  # others may have brought it between the steps
         return self._taker.finish(intake, self._update, self._author, waits, late)
@@ -194,6 +199,8 @@ class SlowTake:
         while piece.index < len(piece.structs) or piece.left:
             if piece.index == len(piece.structs):
                 piece.refill(_STRUCTS)
+            if self._may is not None and writes_elsewhere(self._taker.store, piece, self._may):
+                raise IdConflict("id_conflict: another replica used the ids that this one claims")
             intake = Intake(strict=False)
             intake.walks = piece.walks
             piece.index = self._taker.store.advance(intake, piece.client, piece.structs, piece.index, piece.data)

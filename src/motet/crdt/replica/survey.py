@@ -8,15 +8,20 @@ turns up in another.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from motet.crdt.replica.ancestry import NOWHERE
 from motet.crdt.replica.gate import Piece, Waits
 from motet.crdt.replica.lane import Lane
-from motet.crdt.replica.scan import GC, REF, SKIP, Struct, scan
+from motet.crdt.replica.scan import GC, REF, SKIP, Deletion, Struct, scan
 from motet.crdt.replica.store import Store
 from motet.crdt.replica.values import Bytes, skip_text
 from motet.varint import read
+
+
+May = Callable[[str], bool]
+"""Whether a root, by its name, may be written."""
 
 
 class Touched(NamedTuple):
@@ -159,6 +164,30 @@ class Survey:
         """The outcome."""
         written = frozenset(self._written - {NOWHERE})
         return Touched(written | (self._roots - {NOWHERE}), written, frozenset(self._plans), self.unresolved)
+
+
+def writes_elsewhere(store: Store, piece: Piece, may: May) -> bool:
+    """Whether structs of the piece that would be integrated now lie in a root that may not be written."""
+    seen = Survey(store)
+    seen.advance(piece.client, piece.structs, piece.index, piece.data)
+    return not all(map(may, seen.touched().written))
+
+
+def deletes_within(store: Store, deletions: Iterable[Deletion], may: May) -> Iterator[Deletion]:
+    """The parts of deletes that are of ids which are here, in roots that may be written."""
+    for client, a, z in deletions:
+        lane = store.lanes.get(client)
+        if lane is None:
+            continue
+        z = min(z, lane.end)
+        i = bisect_right(lane.container_clocks, a)
+        while a < z:
+            stop = min(z, lane.container_clocks[i]) if i < len(lane.containers) else z
+            root = store.ancestry.root(lane.containers[i - 1])
+            if root == NOWHERE or may(root):
+                yield client, a, stop
+            a = stop
+            i += 1
 
 
 def _name(b: Bytes, start: int) -> str:
