@@ -286,8 +286,9 @@ async def test_an_answer_of_before_a_revocation_lets_nobody_in_after_it() -> Non
     rulings.revoke_user(UserId("user of t"), clock.now)
     of.forget(UserId("user of t"))
     gate.set()
+    grant = await joining
     with pytest.raises(NotAuthenticated, match="revoked"):
-        await joining
+        decision.role(grant, ROOM)
     clock.now += 1
     assert (await decision.identify(shown("t"), ROOM)).role.name == "editor"
 
