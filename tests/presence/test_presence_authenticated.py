@@ -9,6 +9,7 @@ from presence_entries import ANN, ANYONE, BOB, CHANGED, EVE, NOTHING, gone, mark
 from motet.errors import ProtocolViolation
 from motet.presence import Entry, Identity, Provocation, Roster, decode, encode
 from motet.presence.awareness import MAX_STATE
+from motet.presence.identity import Stamp
 from motet.presence.outbox import RENEWAL
 from motet.presence.roster import STALE, TTL
 from motet.varint import MAX_SAFE
@@ -35,6 +36,19 @@ def test_a_renewal_is_stamped_as_what_it_renews_and_waits_for_company() -> None:
     assert roster.flush(9.0) == said(7, 2, mark(ANN, '"a":1,'))
     roster.apply(1, ANN, said(7, 3, '{"a":2}'), 10.0)
     assert roster.due(10.0) == 10.0
+
+
+def test_a_renewal_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """[A7] Idle members renew every 15 s."""
+    roster = Roster()
+    roster.apply(1, ANN, said(7, 1, '{"a":1}'), 0.0)
+
+    def read_again(stamp: Stamp, state: bytes) -> bytes:
+        pytest.fail(f"{state!r} is known")
+
+    monkeypatch.setattr(Stamp, "mark", read_again)
+    assert roster.apply(1, ANN, said(7, 2, '{"a":1}'), 1.0) == CHANGED
+    assert shown(roster) == {7: (2, mark(ANN, '"a":1,'))}
 
 
 def test_echoes_of_stamped_entries_are_dropped() -> None:
