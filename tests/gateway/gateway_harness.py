@@ -163,6 +163,7 @@ async def running(
     listen: ListenSettings | None = None,
     on_drain: Callable[[], Awaitable[None]] | None = None,
     on_stopped: Callable[[], Awaitable[None]] | None = None,
+    app: Any = None,
     **limits: Any,
 ) -> AsyncIterator[Running]:
     """A server with these limits, on a free port; its connections are Recorders unless `accept` says otherwise."""
@@ -176,7 +177,7 @@ async def running(
     gateway = Gateway(accept or record, settings)
     listen = listen or ListenSettings(port=0)
     hooks = {"on_drain": on_drain, "on_stopped": on_stopped}
-    server = Server(hello, gateway, listen, **{name: hook for name, hook in hooks.items() if hook is not None})
+    server = Server(app or hello, gateway, listen, **{name: hook for name, hook in hooks.items() if hook is not None})
     task = asyncio.create_task(server.serve())
     started = asyncio.create_task(server.started.wait())
     await asyncio.wait({task, started}, return_when=asyncio.FIRST_COMPLETED)

@@ -60,6 +60,29 @@ async def test_what_browsers_send_is_accepted() -> None:
 
 
 @pytest.mark.parametrize(
+    ("offered", "answered"),
+    [
+        ("motet.v1, bearer.abc", "motet.v1"),
+        ("bearer.abc, motet.v1, other", "motet.v1"),
+        ("bearer.abc", "bearer.abc"),
+        ("bearer.abc, bearer.def", "bearer.abc"),
+        ("bearer", "bearer"),
+        ("", None),
+    ],
+)
+async def test_a_token_is_no_subprotocol_unless_nothing_else_is_offered(offered: str, answered: str | None) -> None:
+    """[G19] A browser fails when none of its own comes back, and has no other place for a token."""
+    async with running() as server:
+        raw = await server.connect()
+        raw.send(request("/ws/room", f"Sec-WebSocket-Protocol: {offered}"))
+        head = (await raw.head()).decode()
+        assert head.startswith("HTTP/1.1 101 ")
+        assert [line for line in head.split("\r\n") if line.startswith("Sec-WebSocket-Protocol")] == (
+            [] if answered is None else [f"Sec-WebSocket-Protocol: {answered}"]
+        )
+
+
+@pytest.mark.parametrize(
     ("wrong", "status"),
     [
         (request("/", "Sec-WebSocket-Version: 12"), 426),
@@ -96,7 +119,11 @@ async def test_wrong_handshakes_are_answered_over_http(wrong: bytes, status: int
         (errors.RateLimited("slowly"), 429),
         (errors.TryLater("later"), 503),
         (errors.Unavailable("no disk"), 503),
+        (errors.Restarting("soon"), 503),
+        (errors.StoreCorrupt("damaged"), 503),
         (errors.ProtocolViolation("what"), 400),
+        (errors.MalformedUpdate("no update"), 400),
+        (errors.IdConflict("two of them"), 409),
         (errors.DocumentFailed("broken"), 500),
     ],
 )
@@ -115,6 +142,7 @@ async def test_errors_of_the_application_become_http_answers(error: errors.Motet
         problem = json.loads(body)
         assert (problem["status"], problem["detail"], problem["code"]) == (status, str(error), error.code)
         assert (b"Retry-After: " in head) == (status in (429, 503))
+        assert (b"WWW-Authenticate: Bearer\r\n" in head) == (status == 401)
 
 
 async def test_a_bug_of_the_application_is_logged_and_answered_with_500(caplog: pytest.LogCaptureFixture) -> None:

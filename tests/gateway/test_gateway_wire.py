@@ -12,7 +12,6 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
 from motet.errors import OverQuota
-from motet.gateway.parser import unused
 from motet.gateway.settings import KIB, MIB
 from motet.gateway.wire import PicowsWire
 from support.waiting import eventually
@@ -21,8 +20,8 @@ from support.waiting import eventually
 def read_buffer(server: Running) -> int:
     """Bytes free in the read buffer of the newest connection."""
     wire = server.last.wire
-    assert isinstance(wire, PicowsWire) and wire._parser is not None
-    return unused(wire._parser)
+    assert isinstance(wire, PicowsWire)
+    return wire._intake.unused
 
 
 async def test_messages_of_every_length_encoding_come_back_as_they_were() -> None:
