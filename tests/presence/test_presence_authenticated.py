@@ -181,10 +181,10 @@ def test_a_fresh_name_is_shown_to_newcomers_at_once_and_to_all_when_the_client_h
     roster = Roster()
     roster.apply(1, ANN, said(7, 1), 0.0)
     roster.flush(0.0)
-    roster.identify(1, ANN, 1.0)
-    roster.identify(2, BOB, 1.0)
+    assert not roster.identify(1, ANN, 1.0)
+    assert not roster.identify(2, BOB, 1.0)
     assert roster.due(1.0) == STALE
-    roster.identify(1, RENAMED, 1.0)
+    assert roster.identify(1, RENAMED, 1.0)
     assert roster.full() == said(7, 1, mark(RENAMED))
     assert roster.due(1.0) == 1.0
     assert roster.provoke() == [Provocation(1, gone(7, 1))]
@@ -199,6 +199,18 @@ def test_an_update_under_a_fresh_name_is_stamped_with_it() -> None:
     roster.apply(1, ANN, encode([Entry(7, 5, "{}"), Entry(8, 1, "{}")]), 0.0)
     roster.apply(1, RENAMED, said(7, 6), 1.0)
     assert shown(roster) == {7: (6, mark(RENAMED)), 8: (1, mark(RENAMED))}
+
+
+def test_also_an_echo_under_a_fresh_name_says_that_there_is_something_to_do() -> None:
+    """[A17]"""
+    roster = Roster()
+    roster.apply(1, ANN, said(7, 1), 0.0)
+    roster.apply(2, BOB, said(8, 1), 0.0)
+    roster.flush(0.0)
+    echo = encode([Entry(8, 1, mark(BOB))])
+    assert roster.apply(1, RENAMED, echo, 1.0) == CHANGED
+    assert roster.provoke() == [Provocation(1, gone(7, 1))]
+    assert roster.apply(1, RENAMED, echo, 1.1) == NOTHING
 
 
 def test_when_a_fresh_token_is_another_users_what_was_shown_ends() -> None:

@@ -99,14 +99,12 @@ class Roster:
         no awareness update, for states that are too large, not JSON or (authenticated) not objects, and for more than
         MAX_ENTRIES entries; what came before the bad entry was taken, and ends with the connection.
         """
-        if member in self._members:
-            self.identify(member, identity, now)
+        applied = _CHANGED if self.identify(member, identity, now) else _NOTHING
         who = self._members.get(member)
         if who is None:
             who = self._members[member] = Member(identity)
         elif who.own is not None and self._outbox.repeats(payload, member):
-            return _NOTHING
-        applied = _NOTHING
+            return applied
         spans = scan(payload)
         for span in spans:
             entry = self._entries.get(span.client)
@@ -126,18 +124,18 @@ class Roster:
                 applied = Applied(applied.changed or outcome.changed, outcome.challenge or applied.challenge)
         return applied
 
-    def identify(self, member: int, identity: Identity, now: float) -> None:
-        """The member has another identity, by a fresh token. Ask `due` again.
+    def identify(self, member: int, identity: Identity, now: float) -> bool:
+        """The member has another identity, by a fresh token; whether it has, and `due` is to be asked again.
 
         Newcomers see it at once. The others take only a higher clock, and that is the client's own: it is provoked, and
         they see it after a round trip. When the token is another user's, what the member has shown ends.
         """
         who = self._members.get(member)
         if who is None or who.identity == identity:
-            return
+            return False
         if who.identity.user != identity.user:
             self.leave(member, now, clean=True)
-            return
+            return True
         who.identify(identity)
         for entry in list(who.entries.values()):
             try:
@@ -146,6 +144,7 @@ class Roster:
                 self._end(entry, entry.said.clock, now)
             else:
                 self._provoke(entry)
+        return True
 
     def leave(self, member: int, now: float, clean: bool) -> None:
         """The connection has ended: its entries pass to who claims them, or end; after GRACE if it said no goodbye."""
