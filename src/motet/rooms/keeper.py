@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from motet.errors import MotetError, StoreCorrupt, Unavailable
+from motet.errors import MotetError, Unavailable
 from motet.persistence import is_low
 from motet.rooms.hub import Hub
 from motet.rooms.loading import snapshot_of
@@ -207,7 +207,7 @@ class Keeper:
         try:
             stored = await hub.store.load(served.name)
             replica = await hub.replica_of(stored)
-        except (Unavailable, StoreCorrupt) as e:
+        except MotetError as e:
             log.error("room_unreadable", room=served.name, reason=str(e))
             served.dismiss_all(e)
             hub.let_go(served)
