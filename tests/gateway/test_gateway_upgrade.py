@@ -142,7 +142,7 @@ async def test_errors_of_the_application_become_http_answers(error: errors.Motet
         problem = json.loads(body)
         assert (problem["status"], problem["detail"], problem["code"]) == (status, str(error), error.code)
         assert (b"Retry-After: " in head) == (status in (429, 503))
-        assert (b"WWW-Authenticate: Bearer\r\n" in head) == (status == 401)
+        assert (b"WWW-Authenticate: Bearer" in head) == (status == 401)
 
 
 async def test_a_bug_of_the_application_is_logged_and_answered_with_500(caplog: pytest.LogCaptureFixture) -> None:

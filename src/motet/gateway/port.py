@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from motet.errors import MotetError
@@ -14,17 +14,20 @@ __all__ = ["Accept", "Connection", "Refusal", "Upgrade", "Wire"]
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """A request to open a WebSocket, parsed once. Its head is at most `GatewaySettings.max_head_bytes` long."""
+    """A request to open a WebSocket, parsed once. Its head is at most `GatewaySettings.max_head_bytes` long.
+
+    Its `repr` has nothing in which a token can travel, so that none gets into a log by way of a traceback.
+    """
 
     path: str
     """Percent-decoded once, as UTF-8; without the root path."""
-    query: Mapping[str, str]
+    query: Mapping[str, str] = field(repr=False)
     """Of a name given twice, the last."""
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     """By lower-case name; values of a repeated header are joined with ", ", cookies with "; "."""
     address: str
     """The peer's IP address, or "unix"."""
-    subprotocols: tuple[str, ...]
+    subprotocols: tuple[str, ...] = field(repr=False)
     """As offered. The gateway answers with the first that is not `bearer.<token>`, or with that where there is no
     other: a browser fails when none of its own comes back."""
 
