@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from gateway_harness import request, running
+from gateway_harness import BINARY, request, running
 
 from motet.gateway import ListenSettings
 from motet.gateway.settings import KIB
@@ -45,10 +45,24 @@ async def test_a_root_path_may_be_there_or_stripped(path: str) -> None:
         get("/", *[f"X-{n}: 1" for n in range(101)]),
         get("/", *[f"X-{n}: {'x' * KIB}" for n in range(20)]),
         request("/ws/room", "Cookie: " + "x" * 20 * KIB),
+        request("/ws/room?token=" + "x" * 20 * KIB),
+        request("/ws/room", "Sec-WebSocket-Protocol: bearer." + "x" * 20 * KIB),
+        request("/ws/room", *["Authorization: Bearer x"] * 101),
         get("/")[:-4] + b"\r\nX-Endless: " + b"x" * 20 * KIB,
         b"GET /" + b"x" * 20 * KIB,
     ],
-    ids=["target", "header", "headers", "sum", "upgrade", "a header without an end", "a target without an end"],
+    ids=[
+        "target",
+        "header",
+        "headers",
+        "sum",
+        "upgrade",
+        "token",
+        "subprotocol",
+        "flood",
+        "a header without an end",
+        "a target without an end",
+    ],
 )
 async def test_a_request_head_that_is_too_large_is_431(head: bytes) -> None:
     """[G14] In bytes or in headers; also when it never ends."""
@@ -127,3 +141,34 @@ async def test_of_too_many_that_send_no_head_the_oldest_goes() -> None:
             with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
                 await raw.head()
         assert not silent[4].reader.at_eof()
+
+
+async def test_many_slow_heads_keep_nobody_out() -> None:
+    """[G14] Each sends a byte now and then; an honest client comes in at once, and goes on working."""
+    async with running(max_heads=20, head_seconds=0.5) as server:
+
+        async def slow() -> None:
+            raw = await server.connect()
+            try:
+                for byte in request("/ws/slow", "X: " + "x" * KIB):
+                    raw.send(bytes((byte,)))
+                    await asyncio.sleep(0.05)
+            finally:
+                raw.abort()
+
+        crowd = [asyncio.create_task(slow()) for _ in range(100)]
+        await eventually(lambda: server.gateway.statistics().heads == 20, "the crowd is there")
+        for _ in range(10):
+            raw = await server.open()
+            raw.frame(BINARY, b"work")
+            assert await raw.next() == (BINARY, b"work")
+            assert server.gateway.statistics().heads <= 20
+        await eventually(lambda: server.gateway.statistics().heads == 0, "their time is over")
+        raw.frame(BINARY, b"more")
+        assert await raw.next() == (BINARY, b"more")
+        for task in crowd:
+            task.cancel()
+        await asyncio.wait(crowd)
+        assert all(
+            recorder.upgrade is not None and recorder.upgrade.path == "/ws/room" for recorder in server.recorders
+        )
