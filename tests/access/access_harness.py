@@ -117,7 +117,9 @@ class Web:
         answer = self.answer(request)
         response = answer if isinstance(answer, httpx.Response) else await answer
         if response.is_closed:  # made of bytes: as a stream, which an answer from a network is
-            return httpx.Response(response.status_code, headers=response.headers, stream=httpx.ByteStream(response.content))
+            return httpx.Response(
+                response.status_code, headers=response.headers, stream=httpx.ByteStream(response.content)
+            )
         return response
 
     def client(self) -> httpx.AsyncClient:

@@ -48,10 +48,16 @@ class FunctionAccess:
         if inspect.iscoroutinefunction(self._function):
             found = await self._function(credentials, room)
         else:
-            found = await asyncio.to_thread(self._function, credentials, room)
+            found = await asyncio.to_thread(self._in_thread, credentials, room)
             if inspect.isawaitable(found):
                 found = await found
         return cast("Grant | None", found)
+
+    def _in_thread(self, credentials: Credentials, room: RoomName) -> Grant | Awaitable[Grant | None] | None:
+        try:
+            return self._function(credentials, room)
+        except StopIteration as e:  # no future carries one: who waits for it would wait for ever
+            raise RuntimeError("the function raised StopIteration") from e
 
     def _problem(self, grant: object) -> str:
         if not isinstance(grant, Grant):
