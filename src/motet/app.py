@@ -206,7 +206,7 @@ class App:
         self.administration = Administration(self.hub, forget)
         self.keeper = Keeper(self.hub, lambda: free_bytes(settings.data))
         gateway = Gateway(self.accept, gateway_settings(settings, self.proxies.client_of))
-        app = build(self.hub, self.administration, lambda: gateway.statistics().connections, self.origins.cors)
+        app = build(self.hub, self.administration, lambda: gateway.statistics().connections, self.origins)
         server = Server(cast(ASGIApplication, app), gateway, listen_settings(settings), self._drain, self._stopped)
         self.keeper.start()
         # What is here stays: the collector need not look at it again. Rooms make few cycles, so it may come seldom.

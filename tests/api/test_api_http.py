@@ -36,7 +36,7 @@ async def site() -> AsyncIterator[Site]:
     access = Access(OpenAccess(), built_in(), Rulings(), lambda: 0.0, is_open=True)
     hub = Hub(Settings(), store, journal, access, lambda room: None, lambda event: None)
     acts = Administration(hub, lambda user: None)
-    app = build(hub, acts, lambda: 3, Origins((), loopback_pages=False).cors)
+    app = build(hub, acts, lambda: 3, Origins((), loopback_pages=False))
     transport = httpx.ASGITransport(app, raise_app_exceptions=True)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://motet.test") as client:
         yield Site(hub, client)

@@ -5,23 +5,35 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi.security import HTTPBearer
+from pydantic import BaseModel, ConfigDict, model_validator
 
-from motet.access import Credentials, Roles, token_of
-from motet.api.paths import InPath, RoomInPath
+from motet.access import Credentials, Origins, Roles, token_of
+from motet.api.bodies import json_only
+from motet.api.paths import InPath, Name
+from motet.api.problems import described
 from motet.errors import MotetError
 from motet.ids import RoomName, UserId
 from motet.observability import AccessRefused
 from motet.rooms import Administration, Administrator, Hub, MemberInfo
 
-Name = Annotated[str, Field(min_length=1, max_length=256)]
+BEARER = HTTPBearer(
+    auto_error=False, bearerFormat="JWT", description="A token with an admin's role: in the room, or in all (`**`)."
+)
+"""For the description; `Gate` decides."""
+BODY = described(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+ANY = described(
+    HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
+)
 
 
 class Revocation(BaseModel):
     """What is revoked: all that one user was granted, one token, or all that was granted for one room."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"user": "ada"}, {"jti": "k3Jx0"}, {"room": "notes/a"}]}
+    )
 
     user: Name | None = None
     jti: Name | None = None
@@ -37,7 +49,7 @@ class Revocation(BaseModel):
 class RoleOverride(BaseModel):
     """A role in one room, whatever tokens say; `none` keeps the user out."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"role": "viewer"}]})
 
     role: Name
 
@@ -51,14 +63,24 @@ class Members(BaseModel):
 class Gate:
     """Lets administrators through."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, origins: Origins) -> None:
         self._hub = hub
+        self._origins = origins
+
+    async def of_room(self, request: Request, room: InPath) -> Administrator:
+        """Who asks, if that is an administrator of the room in the path. Raises NotAuthenticated, Forbidden,
+        Unavailable."""
+        return await self.admit(request, room)
 
     async def admit(self, request: Request, room: str | None) -> Administrator:
-        """Who asks, if that is an administrator of the room, or (None) of all. Raises NotAuthenticated, Forbidden."""
+        """Who asks, if that is an administrator of the room, or (None) of all. Raises as `of_room` does.
+
+        The room is not looked up: what is refused is refused alike, whether there is such a room or not.
+        """
         headers = dict(request.headers)
         address = request.client.host if request.client is not None else "unix"
-        credentials = Credentials(token_of(headers, request.query_params, (), None), address, headers)
+        cookie = self._hub.settings.auth_cookie if self._origins.listed(headers.get("origin")) else None
+        credentials = Credentials(token_of(headers, request.query_params, (), cookie), address, headers)
         access, asked, user = self._hub.access, None if room is None else RoomName(room), ""
         try:
             grant = await access.identify(credentials, asked)
@@ -70,20 +92,29 @@ class Gate:
         return Administrator(grant, address)
 
 
-def administration(hub: Hub, acts: Administration) -> APIRouter:
+def administration(hub: Hub, acts: Administration, origins: Origins) -> APIRouter:
     """The routes. Each takes an admin's grant: of the room, or (for users and tokens) of all rooms."""
-    router = APIRouter(prefix="/api/v1", tags=["administration"])
-    gate = Gate(hub)
+    router = APIRouter(
+        prefix="/api/v1", tags=["administration"], dependencies=[Depends(BEARER), Depends(_not_kept)], responses=ANY
+    )
+    gate = Gate(hub, origins)
     _add_revocations(router, gate, acts)
     _add_roles(router, gate, acts, hub.access.roles)
     _add_rooms(router, gate, acts)  # the last: its path is any
     return router
 
 
+def _not_kept(response: Response) -> None:
+    response.headers["Cache-Control"] = "no-store"  # it is about people, and for one reader
+
+
 def _add_revocations(router: APIRouter, gate: Gate, acts: Administration) -> None:
-    @router.post("/revocations", status_code=204)
+    @router.post("/revocations", status_code=204, dependencies=[Depends(json_only)], responses=BODY)
     async def revoke(request: Request, revocation: Revocation) -> None:
-        """Ends at once what was granted up to now, on open sockets too, and keeps it ended."""
+        """Ends at once what was granted up to now, on open sockets too, and keeps it ended.
+
+        503: it is done, but could not be stored, and ends with the process; ask again.
+        """
         by = await gate.admit(request, revocation.room)
         if revocation.user is not None:
             await acts.revoke_user(UserId(revocation.user), by)
@@ -94,40 +125,41 @@ def _add_revocations(router: APIRouter, gate: Gate, acts: Administration) -> Non
 
 
 def _add_roles(router: APIRouter, gate: Gate, acts: Administration, known: Roles) -> None:
-    @router.put("/rooms/{room:path}/roles/{user}", status_code=204)
-    async def set_role(request: Request, room: RoomInPath, user: InPath, override: RoleOverride) -> None:
-        """Gives a user this role in the room, on open sockets too."""
-        by = await gate.admit(request, room)
+    path, admin = "/rooms/{room:path}/roles/{user}", Depends(gate.of_room)
+
+    @router.put(path, status_code=204, dependencies=[Depends(json_only)], responses=BODY)
+    async def set_role(room: InPath, user: InPath, override: RoleOverride, by: Administrator = admin) -> None:
+        """Gives a user this role in the room, on open sockets too. A slash in the user's id is written `%2F`.
+
+        503: it is done, but could not be stored, and ends with the process; ask again.
+        """
         if override.role not in known:
             names = ", ".join(known.names)
             raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"no such role: there are {names}")
         await acts.set_role(RoomName(room), UserId(user), override.role, by)
 
-    @router.delete("/rooms/{room:path}/roles/{user}", status_code=204)
-    async def unset_role(request: Request, room: RoomInPath, user: InPath) -> None:
-        """What the user's tokens say holds again."""
-        by = await gate.admit(request, room)
+    @router.delete(path, status_code=204)
+    async def unset_role(room: InPath, user: InPath, by: Administrator = admin) -> None:
+        """What the user's tokens say holds again. 503: see above."""
         await acts.set_role(RoomName(room), UserId(user), None, by)
 
 
 def _add_rooms(router: APIRouter, gate: Gate, acts: Administration) -> None:
-    @router.get("/rooms/{room:path}/members")
-    async def members(request: Request, room: RoomInPath) -> Members:
+    path, admin = "/rooms/{room:path}", Depends(gate.of_room)
+
+    @router.get(f"{path}/members", dependencies=[admin])
+    async def members(room: InPath) -> Members:
         """Who is in the room now."""
-        await gate.admit(request, room)
         return Members(members=acts.members(RoomName(room)))
 
-    @router.delete("/rooms/{room:path}", status_code=204)
-    async def delete(request: Request, room: RoomInPath) -> None:
+    @router.delete(path, status_code=204, responses=described(HTTPStatus.NOT_FOUND))
+    async def delete(room: InPath, by: Administrator = admin) -> None:
         """Deletes the room for good: its members are told (4404), and its name is not used again."""
-        by = await gate.admit(request, room)
         if not await acts.delete(RoomName(room), by):
             raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such room")
 
-    @router.put("/rooms/{room:path}", responses={404: {"description": "it was not deleted"}})
-    async def recreate(request: Request, room: RoomInPath, recreate: Annotated[str, Query()]) -> Response:
+    @router.put(path, status_code=201, responses=described(HTTPStatus.NOT_FOUND))
+    async def recreate(room: InPath, recreate: Annotated[str, Query()], by: Administrator = admin) -> None:
         """With `?recreate`: lets the name of a deleted room be used again, for a new and empty one."""
-        by = await gate.admit(request, room)
         if not await acts.recreate(RoomName(room), by):
             raise HTTPException(HTTPStatus.NOT_FOUND, "that room was not deleted")
-        return Response(status_code=HTTPStatus.CREATED)

@@ -14,8 +14,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.types import Scope
 
 from motet import __version__
-from motet.access import Cors
+from motet.access import Origins
 from motet.api.administration import administration
+from motet.api.bodies import BoundedBodies
 from motet.api.paths import EncodedPaths
 from motet.api.problems import answer_with_problems
 from motet.observability import exposition
@@ -27,11 +28,13 @@ ANEW = {"Cache-Control": "no-cache"}
 """Pages are asked for anew each time (their assets are named by content), so an upgrade is seen at once."""
 
 
-def build(hub: Hub, acts: Administration, open_connections: Callable[[], int], cors: Cors) -> FastAPI:
+def build(hub: Hub, acts: Administration, open_connections: Callable[[], int], origins: Origins) -> FastAPI:
     """The HTTP application. Its lifespan is the server's own: nothing starts or stops with it. So is its root path."""
     # No page of the API: FastAPI's loads its scripts from elsewhere.
-    app = FastAPI(title="Motet", version=__version__, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Motet", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.add_middleware(BoundedBodies)
     app.add_middleware(EncodedPaths)
+    cors = origins.cors
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"] if cors.every_origin else [],
@@ -41,7 +44,7 @@ def build(hub: Hub, acts: Administration, open_connections: Callable[[], int], c
         allow_credentials=cors.credentials,
     )
     answer_with_problems(app)
-    app.include_router(administration(hub, acts))
+    app.include_router(administration(hub, acts, origins))
 
     @app.get("/healthz", tags=["health"])
     async def healthz() -> dict[str, str]:

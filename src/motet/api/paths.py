@@ -1,4 +1,4 @@
-"""Paths in which a slash may be part of a room's name."""
+"""Names in paths and bodies: of rooms, in whose paths a slash may be part of the name, of users, of tokens."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def _decoded(value: str) -> str:
         raise ValueError("not percent-encoded UTF-8") from None
 
 
-def _room(name: str) -> str:
-    if not is_room_name(name):
-        raise ValueError("a room name is 1-256 bytes of UTF-8 without control characters")
+def _bounded(name: str) -> str:
+    if not is_room_name(name):  # users' and tokens' ids have the same bounds, where grants come from
+        raise ValueError("a name is 1-256 bytes of UTF-8 without control characters")
     return name
 
 
-RoomInPath = Annotated[str, Path(), BeforeValidator(_decoded), AfterValidator(_room)]
-"""A room's name in the path."""
-InPath = Annotated[str, Path(), BeforeValidator(_decoded)]
-"""Any other name in the path."""
+Name = Annotated[str, AfterValidator(_bounded)]
+"""The name of a room, the id of a user or a token."""
+InPath = Annotated[str, Path(), BeforeValidator(_decoded), AfterValidator(_bounded)]
+"""The same, percent-encoded in the path. A room's may have slashes, any other's are `%2F` there."""

@@ -85,7 +85,8 @@ class Administration:
     async def delete(self, room: RoomName, by: Administrator) -> bool:
         """Deletes a room for good. False if there is none. Raises TryLater while somebody else does."""
         deleted = await self._hub.delete(room)
-        self._tell(by, "delete_room", room=room)
+        if deleted:
+            self._tell(by, "delete_room", room=room)
         return deleted
 
     async def recreate(self, room: RoomName, by: Administrator) -> bool:
