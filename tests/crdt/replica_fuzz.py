@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import subprocess
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,7 +78,11 @@ class History:
 
 def drain(replica: Replica, update: bytes, author: int) -> int:
     """take_slowly, to its end."""
-    steps = replica.take_slowly(update, author)
+    return drain_steps(replica.take_slowly(update, author))
+
+
+def drain_steps(steps: Generator[None, None, int]) -> int:
+    """The answer of what goes in steps."""
     while True:
         try:
             next(steps)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import pytest
 from crdt_updates import (
     any_text,
@@ -19,10 +21,11 @@ from crdt_updates import (
     update,
     values,
 )
-from replica_fuzz import survey_slowly
+from replica_fuzz import drain_steps, survey_slowly
 
 from motet.crdt.replica import TAKEN, Replica, Touched
-from motet.errors import MalformedUpdate
+from motet.crdt.replica.check import parse
+from motet.errors import IdConflict, MalformedUpdate
 from motet.varint import write
 
 TRUE = b"\x78"
@@ -273,6 +276,53 @@ def test_others_may_write_between_the_steps() -> None:
         turn += 1
     assert turn > 10
     assert seen == Touched(frozenset({"comments"}), frozenset({"comments"}), frozenset({9}), False)
+
+
+# -- taking within some roots
+
+
+def within(r: Replica, u: bytes) -> Generator[None, None, int]:
+    return r.take_within(u, 3, lambda root: root == "comments")
+
+
+def test_deletes_in_other_roots_are_left_out() -> None:
+    """[C18]"""
+    r = replica(*BASE)
+    mixed = update(block(9, 0, text("x", (7, 8))), deletes={7: [(2, 8)], 8: [(0, 3)], 6: [(0, 5)], 9: [(0, 1)]})
+    assert drain_steps(within(r, mixed)) == TAKEN
+    allowed = update(block(9, 0, text("x", (7, 8))), deletes={7: [(7, 3)], 8: [(0, 1), (2, 1)], 9: [(0, 1)]})
+    assert r.encode() == replica(*BASE, allowed).encode()
+    assert not r.waiting_bytes
+
+
+def test_what_is_not_allowed_is_refused_even_if_nobody_asked_before() -> None:
+    """[C18]"""
+    for wrong in (one(9, 0, text("x", (7, 2))), one(9, 0, text("x", (6, 2))), one(9, 0, text("x", parent="new"))):
+        r = replica(*BASE)
+        with pytest.raises(MalformedUpdate):
+            drain_steps(within(r, wrong))
+        assert r.encode() == replica(*BASE).encode()
+        assert not r.waiting_bytes
+
+
+def test_ids_that_others_bring_between_the_steps_do_not_carry_the_rest_elsewhere() -> None:
+    """[C18] [C15] Client 5 types in content, at the ids that the update claims for itself."""
+    r = replica(*BASE, one(5, 0, text("victim", parent="content")))
+    trap = update(
+        block(20, 0, text("z" * 40_000, (7, 8))),
+        block(9, 0, text("x", (5, 7))),
+        block(5, 6, text("a", (20, 0)), text("b", parent="comments")),
+        deletes={5: [(7, 1)]},
+    )
+    assert both(r, trap).roots == {"comments"}
+    steps = within(r, trap)
+    with pytest.raises(IdConflict):
+        for turn, _ in enumerate(steps):
+            if turn == 3:
+                assert r.take(one(5, 6, text("!?", (5, 5))), 1) == TAKEN
+    expected = replica(*BASE, one(5, 0, text("victim!?", parent="content")))
+    assert not {unit.content for unit in parse(r.encode())[0].values()} & {b"x\0"}
+    assert parse(r.encode())[1] == parse(expected.encode())[1]
 
 
 # -- forgetting

@@ -111,7 +111,7 @@ class Replica:
         """take_slowly for an author that may write some roots only, of an update for which touched() said no more.
 
         Its deletes in other roots are left out, and nothing of it waits. Each slice is looked at once more before it is
-        integrated: IdConflict if others brought ids that the update claims between the steps, and put them elsewhere."""
+        integrated: raises IdConflict if others brought ids that the update claims between the steps, elsewhere."""
         return (yield from SlowTake(self._taker, update, author, may).steps())
 
     def forget(self, author: int) -> None:

@@ -187,9 +187,9 @@ class SlowTake:
                 waits.wait(piece, *lack)
             if waits and store.end(piece.client) > before:
                 todo += waits.due(piece.client, store.end(piece.client))
-        late = yield from self._delete()
         if waits and self._may is not None:
             raise MalformedUpdate("it refers to what is not here")  # what waits is not looked at when it comes up
+        late = yield from self._delete()
         intake = Intake(strict=False)
         intake.added = [(client, 0) for _, client, _ in waits.rest()]  # others may have brought it between the steps
         return self._taker.finish(intake, self._update, self._author, waits, late)

@@ -19,7 +19,6 @@ from motet.crdt.replica.store import Store
 from motet.crdt.replica.values import Bytes, skip_text
 from motet.varint import read
 
-
 May = Callable[[str], bool]
 """Whether a root, by its name, may be written."""
 
