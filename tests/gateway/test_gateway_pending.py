@@ -216,6 +216,19 @@ async def test_of_too_many_strangers_the_oldest_is_closed() -> None:
             assert await raw.next() == (BINARY, b"still there")
 
 
+async def test_a_stranger_that_does_not_finish_closing_is_waited_for_no_longer() -> None:
+    """[G22] When its place is wanted: it was told."""
+    async with strangers(max_pending_connections=1, close_seconds=60) as (server, them):
+        raw = await server.open()
+        raw.send(client_frame(BINARY, bytes(LIMIT))[:-1])
+        them[0].wire.close(4401, "sign in")
+        assert (await raw.close_code())[0] == 4401
+        newcomer = await server.open()
+        await eventually(lambda: them[0].ends, "it is gone")
+        newcomer.frame(BINARY, b"hello")
+        assert await newcomer.next() == (BINARY, b"hello")
+
+
 def held_by(stranger: Stranger) -> int:
     """Bytes of a message under way."""
     wire = stranger.wire

@@ -5,7 +5,8 @@ them and the application is here: limits before and after the upgrade, one sweep
 that cannot corrupt a stream, closes that say why, a drain.
 
 It may import motet.config, motet.errors, motet.ids and motet.rooms, and it is imported by motet.app only, which gives
-it an `Accept`. Reading order: port (what it promises), wire (one socket), gateway (all of them), server.
+it an `Accept`. Reading order: port (what it promises), wire (one socket), intake (what reads it), gateway (all of
+them), server.
 
 Public names: Upgrade, Wire, Connection, Accept, Refusal (port); Gateway, GatewayStatistics; Server; GatewaySettings,
 ListenSettings.

@@ -159,7 +159,7 @@ class Gateway:
         settings = self.settings
         if isinstance(connection, TurnedAway):  # nothing that it sends is of interest
             settings = replace(settings, max_message_bytes=4 * KIB)
-        pending = getattr(connection, "pending", False)
+        pending = connection.pending
         wire = PicowsWire(transport, connection, upgrade.address, settings, self, pending)
         if transport.is_closing():
             wire.lost()

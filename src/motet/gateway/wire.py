@@ -159,10 +159,13 @@ class PicowsWire(WSListener):
         self._tell(connection.opened, self)
 
     def expel(self, error: MotetError) -> None:
-        """Closes by an error, and gives back at once what was read of a message."""
+        """Closes by an error, and gives back at once what was read of a message. A wire that is closing anyway is
+        waited for no longer."""
         if self._state is State.OPEN:
             self._stop_parsing()
             self.close(error.code, str(error))
+        else:
+            self.abort()
 
     def abort(self) -> None:
         """See `port.Wire.abort`."""
