@@ -68,8 +68,9 @@ def parse(model: type[S], data: bytes) -> S:
         return model.model_validate(json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_no_number))
     except ValidationError as e:
         problem = e.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        reason = f"{where}: {problem['msg']}" if where else problem["msg"]
+        where = ".".join(str(part) for part in problem["loc"] if part != "[key]")
+        said = problem["msg"].removeprefix("Value error, ")
+        reason = f"{where}: {said}" if where else said
         raise ValueError(reason[:SHOWN]) from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
