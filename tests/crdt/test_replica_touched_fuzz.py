@@ -212,7 +212,8 @@ def test_touched_roots_are_those_that_change(seed: int | None) -> None:
         if not seen.unresolved:
             # what came into a type that is dead and compacted lies nowhere here, and is dead in every reader
             written = {root for id_, root in added.items() if root in seen.written or id_ not in dead}
-            only_deleted = {root for id_, root in deleted.items() if root in seen.roots or id_ not in dead_before}
+            was_dead = dead_before | added.keys()
+            only_deleted = {root for id_, root in deleted.items() if root in seen.roots or id_ not in was_dead}
             assert seen.written == written - {None}
             assert seen.roots == (written | only_deleted) - {None}
             assert seen.clients == {client for client, _ in added}
