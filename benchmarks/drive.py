@@ -69,7 +69,7 @@ def drive(running: Running, arguments: list[str]) -> Metrics:
     """Run one scenario; returns what the load generator measured and what the server used. Raises RuntimeError."""
     server = running.server
     command = ["taskset", "-c", str(LOAD_CORE), str(binary("load")), *arguments, "--port", str(running.port)]
-    command += ["--path", server.path, "--batch", str(server.join_at_a_time)]
+    command += ["--path", server.path, "--query", server.query(), "--batch", str(server.join_at_a_time)]
     command += ["--hocuspocus"] if server.hocuspocus else []
     watch = _Watch(running.pid)
     with subprocess.Popen(

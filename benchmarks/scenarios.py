@@ -108,7 +108,7 @@ SCENARIOS = {
             (_EDITS, Column("edits_per_cpu_s", "per server CPU s"), *_LATENCY),
             _load("edits", "--rooms", 200, "--members", 2, "--writers", 2, "--window", 8),
             throughput=True,
-            only=_SMALL,
+            only=_SMALL | {"motet-authenticated"},
         ),
         Scenario(
             "fan-out",

@@ -13,7 +13,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+
+import jwt
 
 from benchmarks.native import BUILD, binary
 from benchmarks.processes import SERVER_CORE
@@ -42,6 +45,7 @@ class Server:
     title: str
     command: Callable[[Place], list[str]]
     path: str = "/"
+    query: Callable[[], str] = str  # after the room's name
     hocuspocus: bool = False
     join_at_a_time: int = 64
     reads_documents: bool = True
@@ -57,14 +61,34 @@ class Running:
     port: int
 
 
-def _motet(place: Place) -> list[str]:
-    return [*MOTET, "serve", "--host", "127.0.0.1", "--port", str(place.port), "--data", str(place.data), "--open"]
+# One writer in a closed loop is nobody's keyboard: the rates are there and are charged, but it does not reach them.
+_RATES = [f"--{who}-{what}-per-second=1e12" for who, what in product(("connection", "user"), ("frames", "bytes"))]
+_SECRET = "a secret of the benchmark, 32 bytes and more"
+
+
+def _motet(place: Place, *access: str) -> list[str]:
+    where = ["--host", "127.0.0.1", "--port", str(place.port), "--data", str(place.data)]
+    return [*MOTET, "serve", *where, *_RATES, *(access or ["--open"])]
+
+
+def _motet_authenticated(place: Place) -> list[str]:
+    secret = place.data.parent / "secret"
+    secret.write_text(_SECRET)
+    return _motet(place, "--secret-file", str(secret))
+
+
+def _token() -> str:
+    claims = {"sub": "load", "name": "Load", "rooms": {"**": "editor"}, "iat": time.time(), "exp": time.time() + 3600}
+    return "?token=" + jwt.encode(claims, _SECRET, "HS256")
 
 
 SERVERS = {
     server.key: server
     for server in (
         Server("motet", "Motet", _motet, path="/ws/", imports=True),
+        Server(
+            "motet-authenticated", "Motet, with tokens", _motet_authenticated, path="/ws/", query=_token, imports=True
+        ),
         Server(
             "motet-hocuspocus", "Motet, Hocuspocus dialect", _motet, path="/hocuspocus", hocuspocus=True, imports=True
         ),

@@ -61,6 +61,12 @@ TARGETS = (
     Target("pairs", "edits/s ≥ 4 x the better Node peer", _ratio("pairs", "edits_per_s", NODE_PEERS, max), at_least=4),
     Target("pairs", "edits/s ≥ 0.7 x the C relay", _ratio("pairs", "edits_per_s", ("relay",), max), at_least=0.7),
     Target(
+        "pairs",
+        "open rooms ≤ 1.1 x authenticated ones",
+        _ratio("pairs", "edits_per_s", ("motet-authenticated",), max),
+        at_most=1.1,
+    ),
+    Target(
         "fan-out", "edits/s ≥ 1.5 x Hocuspocus", _ratio("fan-out", "edits_per_s", ("hocuspocus",), max), at_least=1.5
     ),
     Target("fan-out", "edits/s ≥ 0.7 x the C relay", _ratio("fan-out", "edits_per_s", ("relay",), max), at_least=0.7),

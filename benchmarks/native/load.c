@@ -11,6 +11,7 @@ static const struct option NAMES[] = {
     {"host", 1, 0, 'h'},      // IPv4 address
     {"port", 1, 0, 'p'},
     {"path", 1, 0, 'P'},      // before the room's name (y-websocket), or the whole path (Hocuspocus)
+    {"query", 1, 0, 'Q'},     // after the room's name: "?token=…"
     {"hocuspocus", 0, 0, 'H'},
     {"room", 1, 0, 'n'},      // rooms are NAME-0, NAME-1, …
     {"rooms", 1, 0, 'r'},
@@ -29,13 +30,14 @@ static const struct option NAMES[] = {
 };
 
 static Options options_of(int argc, char **argv) {
-  Options o = {.host = "127.0.0.1", .path = "/", .room = "room", .rooms = 1, .members = 2, .writers = 1,
+  Options o = {.host = "127.0.0.1", .path = "/", .query = "", .room = "room", .rooms = 1, .members = 2, .writers = 1,
                .window = 8, .seconds = 5, .warmup = 1, .batch = 64, .cold = 6, .megabytes = 200};
   for (int option; (option = getopt_long(argc, argv, "", NAMES, NULL)) != -1;) {
     switch (option) {
       case 'h': o.host = optarg; break;
       case 'p': o.port = atoi(optarg); break;
       case 'P': o.path = optarg; break;
+      case 'Q': o.query = optarg; break;
       case 'H': o.hocuspocus = true; break;
       case 'n': o.room = optarg; break;
       case 'r': o.rooms = atoi(optarg); break;

@@ -98,13 +98,13 @@ void reserve_members(const Options *with, int count) {
 
 Member *add_member(int room, int index) {
   Member *m = &members[member_count];
-  char path[256], name[64] = "";
+  char path[MAX_PATH], name[64] = "";
   m->number = member_count++;
   m->room = room;
   m->index = index;
   m->client = FIRST_CLIENT + (uint64_t)m->number;
   if (!options->hocuspocus) room_name(m, name);
-  snprintf(path, sizeof path, "%s%s", options->path, name);
+  snprintf(path, sizeof path, "%s%s%s", options->path, name, options->query);
   connection_open(&m->socket, path);
   return m;
 }

@@ -5,7 +5,7 @@
 #include "yjs.h"
 
 typedef struct {
-  const char *host, *path, *room, *document;
+  const char *host, *path, *query, *room, *document;
   bool hocuspocus;  // else y-websocket
   bool echo;        // re-send the presence of others, as y-websocket and the Hocuspocus provider do
   int port, rooms, members, writers, window, batch, cold, megabytes;

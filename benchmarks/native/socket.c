@@ -39,8 +39,8 @@ void connection_open(Connection *c, const char *path) {
   if (connect(c->fd, (struct sockaddr *)&server, sizeof server) && errno != EINPROGRESS)
     FAIL("connect: %s", strerror(errno));
   watch(c, EPOLLIN | EPOLLOUT, EPOLL_CTL_ADD);  // writable = connected; the request then leaves
-  reserve(&c->out, 512);
-  c->out.length = (size_t)snprintf((char *)c->out.data, 512,
+  reserve(&c->out, MAX_PATH + 512);
+  c->out.length = (size_t)snprintf((char *)c->out.data, MAX_PATH + 512,
       "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n", path, host_header);
 }

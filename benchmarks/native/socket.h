@@ -3,6 +3,8 @@
 #define SOCKET_H
 #include "basics.h"
 
+enum { MAX_PATH = 2048 };  // bytes of an upgrade's path, a token in its query included
+
 typedef struct {
   int fd;          // -1 once closed
   bool upgraded;   // the 101 has been read
