@@ -37,7 +37,7 @@ def by_token(request: httpx.Request) -> httpx.Response:
 
 
 async def test_the_application_is_asked_with_room_token_and_chosen_headers() -> None:
-    """[X15] The others stay here."""
+    """[T15] The others stay here."""
     web = answering()
     await access(web).grant(shown("t", **{"cookie": "s=1", "x-tenant": "é\ud800", "authorization": "Bearer t"}), ROOM)
     (request,) = web.asked
@@ -53,7 +53,7 @@ async def test_the_application_is_asked_with_room_token_and_chosen_headers() -> 
 
 
 async def test_an_answer_is_a_grant_issued_when_it_was_asked_for() -> None:
-    """[X15] With all its fields, and with the least."""
+    """[T15] With all its fields, and with the least."""
     full = {
         "user": "ada",
         "name": "Ada L.",
@@ -76,7 +76,7 @@ async def test_an_answer_is_a_grant_issued_when_it_was_asked_for() -> None:
                           (204, Unavailable), (302, Unavailable), (429, Unavailable), (500, Unavailable)],
 )  # fmt: skip
 async def test_a_status_says_who_is_refused_and_for_how_long(status: int, error: type[Exception]) -> None:
-    """[X15] Refusals are the application's, and asked for once; all else is an outage, and is tried twice."""
+    """[T15] Refusals are the application's, and asked for once; all else is an outage, and is tried twice."""
     web = answering(status)
     with pytest.raises(error):
         await access(web).grant(shown("t"), ROOM)
@@ -109,7 +109,7 @@ MALFORMED: list[dict[str, object]] = [
 
 @pytest.mark.parametrize("bad", MALFORMED, ids=lambda bad: repr(bad)[:60])
 async def test_a_malformed_answer_is_an_outage_and_no_grant(bad: dict[str, object]) -> None:
-    """[X15] A misspelt field or role too: it would else be ignored, and what it was meant to forbid allowed."""
+    """[T15] A misspelt field or role too: it would else be ignored, and what it was meant to forbid allowed."""
     web = answering(**bad)
     with pytest.raises(Unavailable) as refused:
         await access(web).grant(shown("t"), ROOM)
@@ -119,19 +119,19 @@ async def test_a_malformed_answer_is_an_outage_and_no_grant(bad: dict[str, objec
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{", b'{"user": "a", "user": "b"}', b"\xff", b"[" * 9000])
 async def test_an_answer_that_is_no_object_is_an_outage(body: bytes) -> None:
-    """[X15] Whatever a proxy in between says with status 200."""
+    """[T15] Whatever a proxy in between says with status 200."""
     with pytest.raises(Unavailable):
         await access(Web(lambda request: httpx.Response(200, content=body))).grant(shown("t"), ROOM)
 
 
 async def test_one_failure_is_tried_again() -> None:
-    """[X15] A restart of the application is no refusal."""
+    """[T15] A restart of the application is no refusal."""
     answers = iter([httpx.Response(502), httpx.Response(200, json={"user": "ada"})])
     assert (await access(Web(lambda request: next(answers))).grant(shown("t"), ROOM)).user == "ada"
 
 
 async def test_silence_ends_in_time() -> None:
-    """[X15] Both tries and the wait for a place are within auth_seconds."""
+    """[T15] Both tries and the wait for a place are within auth_seconds."""
     web = Web(lambda request: asyncio.sleep(3600, httpx.Response(200)))
     with pytest.raises(Unavailable):
         await access(web, seconds=0.1).grant(shown("t"), ROOM)
@@ -139,7 +139,7 @@ async def test_silence_ends_in_time() -> None:
 
 
 async def test_a_grant_is_used_again_for_a_moment() -> None:
-    """[X16] By the same credentials in the same room, until auth_cache_seconds or its own end."""
+    """[T16] By the same credentials in the same room, until auth_cache_seconds or its own end."""
     web, clock = Web(by_token), Clock()
     of = access(web, clock)
     first = await of.grant(shown("t"), ROOM)
@@ -163,7 +163,7 @@ async def test_a_grant_is_used_again_for_a_moment() -> None:
 
 
 async def test_no_two_questions_share_an_answer() -> None:
-    """[X16] However their parts are put together."""
+    """[T16] However their parts are put together."""
     web = Web(by_token)
     of = access(web)
     questions = [
@@ -183,7 +183,7 @@ async def test_no_two_questions_share_an_answer() -> None:
 
 
 async def test_a_refusal_is_not_kept() -> None:
-    """[X16] Whoever has just been let in is let in."""
+    """[T16] Whoever has just been let in is let in."""
     web = answering(403)
     of = access(web)
     for _ in range(2):
@@ -193,7 +193,7 @@ async def test_a_refusal_is_not_kept() -> None:
 
 
 async def test_two_who_show_nothing_are_not_one() -> None:
-    """[X16] Each may be another guest of the application's."""
+    """[T16] Each may be another guest of the application's."""
     numbers = iter(range(9))
     web = Web(lambda request: httpx.Response(200, json={"user": f"guest {next(numbers)}"}))
     of = access(web)
@@ -202,7 +202,7 @@ async def test_two_who_show_nothing_are_not_one() -> None:
 
 
 async def test_many_at_once_ask_once() -> None:
-    """[X16] Even when the first of them goes away."""
+    """[T16] Even when the first of them goes away."""
     gate = asyncio.Event()
 
     async def slow(request: httpx.Request) -> httpx.Response:
@@ -220,7 +220,7 @@ async def test_many_at_once_ask_once() -> None:
 
 
 async def test_so_many_questions_are_under_way_at_once() -> None:
-    """[X16] The others wait for a place."""
+    """[T16] The others wait for a place."""
     under_way = most = 0
 
     async def counting(request: httpx.Request) -> httpx.Response:
@@ -237,7 +237,7 @@ async def test_so_many_questions_are_under_way_at_once() -> None:
 
 
 async def test_what_is_held_is_bounded() -> None:
-    """[X16] The oldest goes."""
+    """[T16] The oldest goes."""
     web = Web(by_token)
     of = access(web)
     for number in range(MAX_HELD + 10):
@@ -251,7 +251,7 @@ async def test_what_is_held_is_bounded() -> None:
 
 
 async def test_a_revoked_user_is_asked_about_anew() -> None:
-    """[X16] Who was revoked, alone; None: everybody. The application decides again."""
+    """[T16] Who was revoked, alone; None: everybody. The application decides again."""
     web = Web(by_token)
     of = access(web)
 
@@ -270,7 +270,7 @@ async def test_a_revoked_user_is_asked_about_anew() -> None:
 
 
 async def test_an_answer_of_before_a_revocation_lets_nobody_in_after_it() -> None:
-    """[X6] It was asked for before, so it is covered; and it is not used again."""
+    """[T6] It was asked for before, so it is covered; and it is not used again."""
     clock, gate = Clock(), asyncio.Event()
 
     async def slow(request: httpx.Request) -> httpx.Response:
@@ -294,7 +294,7 @@ async def test_an_answer_of_before_a_revocation_lets_nobody_in_after_it() -> Non
 
 
 async def test_a_long_token_is_not_passed_on() -> None:
-    """[X15] Nor kept."""
+    """[T15] Nor kept."""
     web = answering()
     with pytest.raises(NotAuthenticated):
         await access(web).grant(shown("t" * (MAX_TOKEN + 1)), ROOM)
@@ -302,7 +302,7 @@ async def test_a_long_token_is_not_passed_on() -> None:
 
 
 async def test_an_outage_tells_the_peer_nothing_of_the_application() -> None:
-    """[X12] The operator finds the cause behind it."""
+    """[T12] The operator finds the cause behind it."""
 
     def down(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("connection to 10.1.2.3 refused")
@@ -316,7 +316,7 @@ async def test_an_outage_tells_the_peer_nothing_of_the_application() -> None:
 
 
 async def test_closing_ends_questions() -> None:
-    """[X15] A stop does not wait for the application."""
+    """[T15] A stop does not wait for the application."""
     web = Web(lambda request: asyncio.sleep(3600, httpx.Response(200)))
     of = access(web)
     waiting = asyncio.create_task(of.grant(shown("t"), ROOM))
@@ -365,7 +365,7 @@ async def exchange(*says: bytes, seconds: float = 10.0) -> Answer:
 
 
 async def test_over_a_socket_an_answer_is_read_to_its_end() -> None:
-    """[X15] With a length or without."""
+    """[T15] With a length or without."""
     assert await exchange(OK + b"content-length: 2\r\n\r\n{}") == Answer(200, b"{}")
     assert await exchange(OK + b"\r\n", b"{", b"}") == Answer(200, b"{}")
 
@@ -384,13 +384,13 @@ async def test_over_a_socket_an_answer_is_read_to_its_end() -> None:
     ids=["nothing", "no HTTP", "half", "too much", "no chunks", "compressed", "headers without end"],
 )
 async def test_over_a_socket_anything_else_is_no_answer(says: list[bytes]) -> None:
-    """[X15] One kind of failure for its caller."""
+    """[T15] One kind of failure for its caller."""
     with pytest.raises(NoAnswer):
         await exchange(*says)
 
 
 async def test_an_answer_that_drips_ends_in_time() -> None:
-    """[X15] The limit is for the whole, not for each byte."""
+    """[T15] The limit is for the whole, not for each byte."""
 
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(OK + b"\r\n")
@@ -408,7 +408,7 @@ async def test_an_answer_that_drips_ends_in_time() -> None:
 
 
 async def test_a_cookie_of_one_answer_does_not_travel_with_the_next_question() -> None:
-    """[X15] It would make the next user the one before."""
+    """[T15] It would make the next user the one before."""
     wire = Wire(OK + b"set-cookie: session=ada\r\ncontent-length: 2\r\n\r\n{}")
     client = http_client()
     async with wire as url:
@@ -420,7 +420,7 @@ async def test_a_cookie_of_one_answer_does_not_travel_with_the_next_question() -
 
 
 def test_an_address_that_cannot_be_asked_is_refused_at_the_start() -> None:
-    """[X15] Other schemes; and a password, which `motet doctor` would show."""
+    """[T15] Other schemes; and a password, which `motet doctor` would show."""
     assert checked("auth_url", URL) == URL
     for bad in (
         "",

@@ -28,7 +28,7 @@ def decision(rulings: Rulings | None = None, clock: Clock | None = None, roles: 
 
 
 async def test_open_mode_lets_everybody_edit_and_names_nobody() -> None:
-    """[X18] Whatever they show: a token in open mode proves nothing, so its user is not believed."""
+    """[T18] Whatever they show: a token in open mode proves nothing, so its user is not believed."""
     access = Access(OpenAccess(), built_in(), Rulings(), lambda: 0.0, is_open=True)
     for token in ("", "anything"):
         for address in ("127.0.0.1", "unix"):
@@ -41,7 +41,7 @@ async def test_open_mode_lets_everybody_edit_and_names_nobody() -> None:
 
 
 def test_a_room_that_is_not_readable_is_refused_in_the_same_words_whatever_it_is() -> None:
-    """[X4] No pattern, the role of nobody, a role that was taken away, one that nobody defined."""
+    """[T4] No pattern, the role of nobody, a role that was taken away, one that nobody defined."""
     rulings = Rulings()
     rulings.set_role(RoomName("notes/c"), ADA, "none")
     rulings.set_role(RoomName("notes/d"), ADA, "gone")
@@ -58,7 +58,7 @@ def test_a_room_that_is_not_readable_is_refused_in_the_same_words_whatever_it_is
 
 @pytest.mark.parametrize("ruled", ["viewer", "admin", "none"])
 def test_a_role_that_an_administrator_set_beats_the_token(ruled: str) -> None:
-    """[X3] Up and down, in that room alone, for that user alone, until it is withdrawn."""
+    """[T3] Up and down, in that room alone, for that user alone, until it is withdrawn."""
     rulings = Rulings()
     access, held = decision(rulings), Grant(ADA, rooms={"notes/*": "editor"}, issued=NOW)
 
@@ -77,14 +77,14 @@ def test_a_role_that_an_administrator_set_beats_the_token(ruled: str) -> None:
 
 
 def test_a_role_that_was_set_is_nobodys_without_a_name() -> None:
-    """[X3] In open mode nobody is the user of a ruling."""
+    """[T3] In open mode nobody is the user of a ruling."""
     rulings = Rulings()
     rulings.set_role(ROOM, UserId(""), "admin")
     assert decision(rulings).role(OpenAccess.EVERYBODY, ROOM).name == "editor"
 
 
 def test_a_grant_ends_at_its_very_second() -> None:
-    """[X5] By our clock."""
+    """[T5] By our clock."""
     clock = Clock()
     access, held = decision(clock=clock), Grant(ADA, role="editor", expires=NOW + 1, issued=NOW)
     clock.now = NOW + 0.999
@@ -98,7 +98,7 @@ def test_a_grant_ends_at_its_very_second() -> None:
 
 
 def test_a_revoked_grant_is_worth_nothing_at_once() -> None:
-    """[X6] Nor does a role that was set for its user keep it alive."""
+    """[T6] Nor does a role that was set for its user keep it alive."""
     rulings = Rulings()
     access, held = decision(rulings), Grant(ADA, role="admin", issued=NOW)
     rulings.set_role(ROOM, ADA, "admin")
@@ -129,7 +129,7 @@ def test_a_revoked_grant_is_worth_nothing_at_once() -> None:
     ids=lambda value: str(dict(value.rooms)) + str(value.role) if isinstance(value, Grant) else None,
 )
 def test_only_who_administers_every_room_administers_the_server(held: Grant, somewhere: bool, everywhere: bool) -> None:
-    """[X7] Else what is told of all rooms would tell of those that are closed to them."""
+    """[T7] Else what is told of all rooms would tell of those that are closed to them."""
     access = decision()
     for room, allowed in ((ROOM, somewhere), (None, everywhere)):
         try:
@@ -142,7 +142,7 @@ def test_only_who_administers_every_room_administers_the_server(held: Grant, som
 
 
 def test_a_role_of_the_applications_own_may_administer() -> None:
-    """[X7] By what it may do, not by its name."""
+    """[T7] By what it may do, not by its name."""
     roles = Roles({"warden": ["administration"]}, {})
     access, held = decision(roles=roles), Grant(ADA, rooms={"**": "warden"})
     access.check_administrator(held, ROOM)
@@ -150,5 +150,5 @@ def test_a_role_of_the_applications_own_may_administer() -> None:
 
 
 def test_credentials_do_not_show_their_token() -> None:
-    """[X12] In a traceback or a log; nor the headers, which may hold a cookie."""
+    """[T12] In a traceback or a log; nor the headers, which may hold a cookie."""
     assert "hidden" not in repr(shown("hidden-token", cookie="hidden=1"))

@@ -23,7 +23,7 @@ async def asked(function: GrantFunction) -> Grant:
 
 
 async def test_the_function_gets_credentials_and_room_and_may_be_a_coroutine() -> None:
-    """[X17] In whichever form a callable comes."""
+    """[T17] In whichever form a callable comes."""
     seen: list[tuple[str, RoomName, bool]] = []
 
     def note(credentials: Credentials, room: RoomName) -> Grant:
@@ -44,20 +44,20 @@ async def test_the_function_gets_credentials_and_room_and_may_be_a_coroutine() -
 
 
 async def test_a_grant_that_does_not_say_when_it_was_issued_was_issued_now() -> None:
-    """[X6] So a revocation ends it; what the function says of it holds."""
+    """[T6] So a revocation ends it; what the function says of it holds."""
     assert (await asked(lambda credentials, room: ADA)).issued == NOW
     assert (await asked(lambda credentials, room: Grant(UserId("ada"), issued=7.0))).issued == 7.0
 
 
 async def test_none_is_nobody_known() -> None:
-    """[X17] A refusal for good, until they sign in."""
+    """[T17] A refusal for good, until they sign in."""
     with pytest.raises(NotAuthenticated):
         await asked(lambda credentials, room: None)
 
 
 @pytest.mark.parametrize("error", [NotAuthenticated("no"), Forbidden("no"), Unavailable("no"), TryLater("no")])
 async def test_errors_of_ours_go_through(error: Exception) -> None:
-    """[X17] As they are."""
+    """[T17] As they are."""
 
     def failing(credentials: Credentials, room: RoomName) -> Grant:
         raise error
@@ -71,7 +71,7 @@ async def test_errors_of_ours_go_through(error: Exception) -> None:
     "error", [ValueError("at db:5432"), KeyError("x"), StopIteration(), RecursionError(), OSError()]
 )
 async def test_any_other_error_is_an_outage_with_its_cause(error: Exception) -> None:
-    """[X17] Nothing of it is told to the peer."""
+    """[T17] Nothing of it is told to the peer."""
 
     def failing(credentials: Credentials, room: RoomName) -> Grant:
         raise error
@@ -99,14 +99,14 @@ async def test_any_other_error_is_an_outage_with_its_cause(error: Exception) -> 
     ],
 )
 async def test_what_is_no_grant_lets_nobody_in(wrong: object) -> None:
-    """[X17] Nor a grant without a user, or with a role that nobody defined."""
+    """[T17] Nor a grant without a user, or with a role that nobody defined."""
     with pytest.raises(Unavailable) as raised:
         await asked(lambda credentials, room: wrong)  # type: ignore[arg-type, return-value]
     assert "the function returned" in str(raised.value.__cause__)
 
 
 async def test_a_grant_that_could_not_end_is_none() -> None:
-    """[X5] NaN is later than no time."""
+    """[T5] NaN is later than no time."""
     with pytest.raises(Unavailable):
         await asked(lambda credentials, room: Grant(UserId("ada"), expires=nan))
     with pytest.raises(ValueError, match="times"):
@@ -114,7 +114,7 @@ async def test_a_grant_that_could_not_end_is_none() -> None:
 
 
 def test_a_function_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """[X17] In a module that Python finds."""
+    """[T17] In a module that Python finds."""
     (tmp_path / "their_access.py").write_text("def grant(credentials, room): ...\nname = 'x'")
     monkeypatch.syspath_prepend(tmp_path)
     assert callable(loaded("their_access:grant"))
@@ -133,7 +133,7 @@ def test_a_function_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("source", ["1/0", "def", "import nothing_of_that_name"])
 def test_a_module_that_fails_is_told_at_the_start(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """[X17] With its own error as the cause."""
+    """[T17] With its own error as the cause."""
     (tmp_path / "failing_access.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ConfigError, match="failing_access:grant"):

@@ -44,7 +44,7 @@ async def ids(of: JwksKeys, key_id: str | None) -> list[str | None]:
 
 
 async def test_keys_are_fetched_at_first_need_and_kept() -> None:
-    """[X13] Once for many tokens."""
+    """[T13] Once for many tokens."""
     issuer = Issuer("a", "b")
     of = keys(issuer, Clock())
     assert not issuer.asked
@@ -56,7 +56,7 @@ async def test_keys_are_fetched_at_first_need_and_kept() -> None:
 
 
 async def test_all_who_need_keys_share_one_fetch() -> None:
-    """[X13] Even when the first of them goes away."""
+    """[T13] Even when the first of them goes away."""
     issuer, gate = Issuer("a"), asyncio.Event()
 
     async def slow(request: httpx.Request) -> httpx.Response:
@@ -74,7 +74,7 @@ async def test_all_who_need_keys_share_one_fetch() -> None:
 
 
 async def test_a_rotated_key_is_fetched_when_a_token_names_it() -> None:
-    """[X13] And the one that is no longer published is no longer good."""
+    """[T13] And the one that is no longer published is no longer good."""
     issuer, clock = Issuer("old"), Clock()
     of = keys(issuer, clock)
     assert await ids(of, "old") == ["old"]
@@ -85,7 +85,7 @@ async def test_a_rotated_key_is_fetched_when_a_token_names_it() -> None:
 
 
 async def test_a_flood_of_forged_ids_is_no_flood_of_requests() -> None:
-    """[X13] One fetch every 30 s at most."""
+    """[T13] One fetch every 30 s at most."""
     issuer, clock = Issuer("a"), Clock()
     of = keys(issuer, clock)
     for number in range(1000):
@@ -96,7 +96,7 @@ async def test_a_flood_of_forged_ids_is_no_flood_of_requests() -> None:
 
 
 async def test_keys_are_refreshed_every_hour_and_nobody_waits_for_it() -> None:
-    """[X13] The old ones are good until the new ones are there."""
+    """[T13] The old ones are good until the new ones are there."""
     issuer, clock = Issuer("a"), Clock()
     of = keys(issuer, clock)
     await ids(of, "a")
@@ -113,7 +113,7 @@ async def test_keys_are_refreshed_every_hour_and_nobody_waits_for_it() -> None:
 
 
 async def test_an_issuer_that_is_down_changes_nothing_for_known_keys_for_a_day() -> None:
-    """[X13] What fails is told; a key that is not held may exist, so its tokens are not refused for good."""
+    """[T13] What fails is told; a key that is not held may exist, so its tokens are not refused for good."""
     issuer, clock = Issuer("a"), Clock()
     of = keys(issuer, clock)
     await ids(of, "a")
@@ -139,7 +139,7 @@ async def test_an_issuer_that_is_down_changes_nothing_for_known_keys_for_a_day()
 
 
 async def test_keys_that_were_never_fetched_make_nobody_a_stranger() -> None:
-    """[X13] Transient, with no address or detail for the peer; asked again after a pause of 2 s."""
+    """[T13] Transient, with no address or detail for the peer; asked again after a pause of 2 s."""
     issuer, clock = Issuer("a"), Clock()
     issuer.down = True
     of = keys(issuer, clock)
@@ -156,7 +156,7 @@ async def test_keys_that_were_never_fetched_make_nobody_a_stranger() -> None:
 
 
 async def test_only_tokens_that_published_keys_could_sign_make_us_ask() -> None:
-    """[X13] Not HS256, not none, not what the settings do not accept."""
+    """[T13] Not HS256, not none, not what the settings do not accept."""
     issuer = Issuer("a")
     for accepted in (ANY, frozenset({"RS256"})):
         access = TokenAccess([], keys(issuer, Clock(), accepted), built_in(), Clock())
@@ -191,7 +191,7 @@ BAD: dict[str, Callable[[], httpx.Response]] = {
 
 @pytest.mark.parametrize("what", BAD)
 async def test_an_answer_that_holds_no_keys_is_an_outage(what: str) -> None:
-    """[X13] Of a bounded size, from the configured address alone."""
+    """[T13] Of a bounded size, from the configured address alone."""
     web = Web(lambda request: BAD[what]())
     of = keys(web, Clock())
     with pytest.raises(Unavailable):
@@ -201,7 +201,7 @@ async def test_an_answer_that_holds_no_keys_is_an_outage(what: str) -> None:
 
 
 async def test_our_own_keys_are_tried_before_anybody_is_asked() -> None:
-    """[X13] A key of the file without an id does not hide those at the address."""
+    """[T13] A key of the file without an id does not hide those at the address."""
     issuer = Issuer("a")
     ours = keys_of_jwks(jwks(jwk(private_key("ES256", "ours"))), ANY)
     access = TokenAccess(ours, keys(issuer, Clock()), built_in(), Clock())
@@ -212,7 +212,7 @@ async def test_our_own_keys_are_tried_before_anybody_is_asked() -> None:
 
 
 async def test_closing_ends_a_fetch() -> None:
-    """[X13] A stop does not wait for an issuer."""
+    """[T13] A stop does not wait for an issuer."""
     web = Web(lambda request: asyncio.sleep(3600, httpx.Response(200)))
     of = keys(web, Clock())
     waiting = asyncio.create_task(of.matching("ES256", "a"))

@@ -25,7 +25,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_a_short_secret_is_refused_with_how_to_make_one() -> None:
-    """[X8] One that can be guessed lets everybody in; the secret itself is not told."""
+    """[T8] One that can be guessed lets everybody in; the secret itself is not told."""
     with pytest.raises(ConfigError, match="openssl rand -base64 32") as refused:
         secret_key(b"hunter2", ANY)
     assert "hunter2" not in str(refused.value)
@@ -37,26 +37,26 @@ def test_a_short_secret_is_refused_with_how_to_make_one() -> None:
 
 
 def test_a_secret_that_is_a_public_key_is_refused() -> None:
-    """[X8] It is not secret. In PEM, and as a JWK."""
+    """[T8] It is not secret. In PEM, and as a JWK."""
     for published in (pem(private_key("RS256")), json.dumps(jwk(private_key("ES256"))).encode()):
         with pytest.raises(ConfigError, match="public_key_file"):
             secret_key(published, ANY)
 
 
 def test_a_secret_without_an_algorithm_is_refused() -> None:
-    """[X8] Whoever set it believes that it is used."""
+    """[T8] Whoever set it believes that it is used."""
     with pytest.raises(ConfigError, match="jwt_algorithms"):
         secret_key(SECRET, frozenset({"RS256"}))
 
 
 def test_no_key_shows_itself() -> None:
-    """[X12] In a traceback or a log."""
+    """[T12] In a traceback or a log."""
     assert SECRET.decode() not in repr(secret_key(SECRET, ANY))
 
 
 @pytest.mark.parametrize("kind", USUAL)
 def test_a_public_key_is_for_its_usual_algorithm(kind: str, file: Path) -> None:
-    """[X8] In PEM and as a JWK."""
+    """[T8] In PEM and as a JWK."""
     key = private_key(kind)
     for data in (pem(key), jwks(jwk(key)), b"\n " + jwks(jwk(key))):
         file.write_bytes(data)
@@ -64,7 +64,7 @@ def test_a_public_key_is_for_its_usual_algorithm(kind: str, file: Path) -> None:
 
 
 def test_the_settings_choose_among_what_a_key_is_for(file: Path) -> None:
-    """[X8] An RSA key verifies PS256 when told to; never what is not of its kind."""
+    """[T8] An RSA key verifies PS256 when told to; never what is not of its kind."""
     file.write_bytes(pem(private_key("RS256")) + b"text between\n" + pem(private_key("ES256")))
     rsa, ec = keys_of_file(file, frozenset({"PS256", "RS512", "ES256", "HS256"}))
     assert rsa.algorithms == {"PS256", "RS512"}
@@ -74,7 +74,7 @@ def test_the_settings_choose_among_what_a_key_is_for(file: Path) -> None:
 
 
 def test_a_file_of_several_forms_of_public_keys(file: Path) -> None:
-    """[X8] PKCS#1 too, and whatever text is around."""
+    """[T8] PKCS#1 too, and whatever text is around."""
     key = private_key("RS256").public_key()
     file.write_bytes(b"# ours\n" + key.public_bytes(Encoding.PEM, PublicFormat.PKCS1))  # type: ignore[arg-type]
     assert len(keys_of_file(file, ANY)) == 1
@@ -102,7 +102,7 @@ def refused_files() -> dict[str, tuple[bytes, str]]:
 
 @pytest.mark.parametrize("what", refused_files())
 def test_a_file_without_keys_that_may_be_used_is_refused(what: str, file: Path) -> None:
-    """[X14] At the start, with the file's name and the reason."""
+    """[T14] At the start, with the file's name and the reason."""
     data, reason = refused_files()[what]
     file.write_bytes(data)
     with pytest.raises(ConfigError, match=reason) as refused:
@@ -111,7 +111,7 @@ def test_a_file_without_keys_that_may_be_used_is_refused(what: str, file: Path) 
 
 
 def test_a_file_that_cannot_be_read_is_refused(file: Path) -> None:
-    """[X14] Unreadable is not absent."""
+    """[T14] Unreadable is not absent."""
     with pytest.raises(ConfigError, match="No such file"):
         keys_of_file(file, ANY)
 
@@ -138,14 +138,14 @@ IGNORED: list[dict[str, object]] = [
 
 @pytest.mark.parametrize("changed", IGNORED, ids=repr)
 def test_a_published_key_that_is_not_for_us_is_ignored(changed: dict[str, object]) -> None:
-    """[X14] Alone: the others of its set are used."""
+    """[T14] Alone: the others of its set are used."""
     good = jwk(private_key("RS256"), kid="good")
     found = keys_of_jwks(jwks({**jwk(private_key("RS256"), kid="bad"), **changed}, good), ANY)
     assert [key.id for key in found] == ["good"]
 
 
 def test_a_published_key_says_what_it_is_for() -> None:
-    """[X14] `use`, `key_ops` and `alg` of a JWK, within the settings."""
+    """[T14] `use`, `key_ops` and `alg` of a JWK, within the settings."""
     published = jwks(jwk(private_key("RS256"), use="sig", key_ops=["verify"], alg="PS384", kid="k"))
     (key,) = keys_of_jwks(published, ANY)
     assert key.algorithms == {"PS384"}
@@ -154,7 +154,7 @@ def test_a_published_key_says_what_it_is_for() -> None:
 
 
 def test_a_key_without_an_id_fits_every_token_and_a_token_without_one_every_key() -> None:
-    """[X8] `kid` narrows, no more."""
+    """[T8] `kid` narrows, no more."""
     named, nameless = keys_of_jwks(jwks(jwk(private_key("ES256"), kid="k"), jwk(private_key("ES256"))), ANY)
     assert [named.fits("ES256", kid) for kid in ("k", None, "other", "")] == [True, True, False, False]
     assert all(nameless.fits("ES256", kid) for kid in ("k", None))
@@ -163,7 +163,7 @@ def test_a_key_without_an_id_fits_every_token_and_a_token_without_one_every_key(
 
 @pytest.mark.parametrize("seed", [1, 2, 3, seeds.fresh()])
 def test_mutated_sets_of_keys_are_loaded_or_refused(seed: int) -> None:
-    """[X14] Nothing but ValueError is raised, whatever an issuer publishes."""
+    """[T14] Nothing but ValueError is raised, whatever an issuer publishes."""
     rng = random.Random(seed)
     kinds = [jwk(private_key(kind), kid=kind) for kind in USUAL]
     values = [None, 0, -1, 1.5, "", "A", "AAAA", "=", "é", [], {}, "P-256", "EC", "RSA", "OKP", True, "x" * 500]
@@ -185,7 +185,7 @@ def test_mutated_sets_of_keys_are_loaded_or_refused(seed: int) -> None:
 
 
 def test_an_algorithm_that_no_key_is_for_is_refused() -> None:
-    """[X8] A misspelt one, `none`, or one of keys that are not there."""
+    """[T8] A misspelt one, `none`, or one of keys that are not there."""
     secret = [secret_key(SECRET, ANY)]
     check_accepted(["HS256"], secret, fetched=False)
     check_accepted([*RSA, "ES256", "EdDSA"], [], fetched=True)

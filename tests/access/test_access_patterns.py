@@ -31,7 +31,7 @@ def expression(pattern: str) -> re.Pattern[str]:
 @settings(max_examples=2000, deadline=None)
 @given(PATTERN, ROOM)
 def test_patterns_match_as_their_regular_expressions_do(pattern: str, room: str) -> None:
-    """[X1] One segment for *, any number for **."""
+    """[T1] One segment for *, any number for **."""
     assert Pattern(pattern).matches(room) == bool(expression(pattern).fullmatch(room + "/"))
 
 
@@ -48,20 +48,20 @@ def test_patterns_match_as_their_regular_expressions_do(pattern: str, room: str)
     ],
 )
 def test_what_a_pattern_fits(pattern: str, fits: list[str], fits_not: list[str]) -> None:
-    """[X1] By examples."""
+    """[T1] By examples."""
     assert [room for room in fits + fits_not if Pattern(pattern).matches(room)] == fits
 
 
 @pytest.mark.parametrize("text", ["", "a*", "*a", "a/***", "**a/b", "a/*b*/c", "a" * (MAX_ROOM_NAME + 1)])
 def test_what_is_no_pattern_is_refused(text: str) -> None:
-    """[X1] A wildcard within a segment would not mean what it seems to; nor does a grant hold one."""
+    """[T1] A wildcard within a segment would not mean what it seems to; nor does a grant hold one."""
     with pytest.raises(ValueError, match="no pattern of rooms") as refused:
         Grant(UserId("ada"), rooms={text: "editor"})
     assert len(str(refused.value)) < 200
 
 
 def test_the_closest_pattern_decides() -> None:
-    """[X1] Each line wins over those below it."""
+    """[T1] Each line wins over those below it."""
     order = ["a/b/c", "a/b/*", "a/b/**", "a/*/c", "a/*/*", "a/*/**", "a/**", "*/b/c", "**/b/c", "*/b/**", "**/c"]
     order += ["*/*/*", "*/*/**", "*/**", "**"]
     for at, pattern in enumerate(order):
@@ -74,7 +74,7 @@ def test_the_closest_pattern_decides() -> None:
 @settings(max_examples=500, deadline=None)
 @given(st.lists(PATTERN, max_size=6), ROOM)
 def test_the_order_in_which_patterns_stand_decides_nothing(patterns: list[str], room: str) -> None:
-    """[X1] The same grant, the same role."""
+    """[T1] The same grant, the same role."""
     found = closest(patterns, room)
     assert closest(reversed(patterns), room) == found
     assert found is None or (found in patterns and parsed(found).matches(room))
@@ -111,27 +111,27 @@ TRICKS = [
 
 @pytest.mark.parametrize("name", TRICKS)
 def test_a_name_that_looks_like_another_is_another_room(name: str) -> None:
-    """[X2] Dots, escapes, look-alikes: a grant for one is none for the other."""
+    """[T2] Dots, escapes, look-alikes: a grant for one is none for the other."""
     assert Grant(UserId("ada"), rooms={"notes/a": "editor"}).role_in(name) is None
     assert Grant(UserId("ada"), rooms={name: "editor"}).role_in("notes/a") is None
     assert Grant(UserId("ada"), rooms={name: "editor"}).role_in(name) == "editor"
 
 
 def test_composed_and_decomposed_letters_are_two_names() -> None:
-    """[X2] No Unicode is normalised: whoever stores the room and whoever grants it must mean the same bytes."""
+    """[T2] No Unicode is normalised: whoever stores the room and whoever grants it must mean the same bytes."""
     composed, decomposed = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
     assert composed != decomposed
     assert not Pattern(f"{composed}/*").matches(f"{decomposed}/a")
 
 
 def test_dots_are_segments_like_others() -> None:
-    """[X2] `a/../b` is in a, whatever a file system would make of it."""
+    """[T2] `a/../b` is in a, whatever a file system would make of it."""
     assert Pattern("a/**").matches("a/../b")
     assert not Pattern("b").matches("a/../b")
 
 
 def test_the_worst_pattern_is_matched_in_the_product_of_both_lengths() -> None:
-    """[X1] Counted in comparisons, not in seconds: a pattern of a token cannot stop the server."""
+    """[T1] Counted in comparisons, not in seconds: a pattern of a token cannot stop the server."""
     counted = 0
 
     class Counting(str):

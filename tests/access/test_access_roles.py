@@ -22,14 +22,14 @@ LANES = {COMMENTS: ["comments", "threads"], "plan": ["plan"]}
     ],
 )
 def test_the_built_in_roles(role: str, may: set[str]) -> None:
-    """[X3] What each may do, whole."""
+    """[T3] What each may do, whole."""
     assert built_in()[role].may == may
     assert built_in()[role].name == role
 
 
 @pytest.mark.parametrize("name", ["", "Editor", "editor ", "root", "*", "read", "content"])
 def test_a_role_that_nobody_defined_opens_no_door(name: str) -> None:
-    """[X3] It is the role of nobody."""
+    """[T3] It is the role of nobody."""
     assert built_in()[name].may == frozenset()
     assert name not in built_in()
     assert built_in().unknown(["viewer", name]) == name
@@ -37,7 +37,7 @@ def test_a_role_that_nobody_defined_opens_no_door(name: str) -> None:
 
 
 def test_lanes_of_an_application_belong_to_editors() -> None:
-    """[X3] And to the roles that name them."""
+    """[T3] And to the roles that name them."""
     roles = Roles({"planner": ["plan", "presence"], "reader": []}, LANES)
     assert roles["planner"].may == {READ, PRESENCE, "plan"}
     assert roles["reader"].may == {READ}
@@ -48,7 +48,7 @@ def test_lanes_of_an_application_belong_to_editors() -> None:
 
 
 def test_without_the_lane_of_comments_there_are_none() -> None:
-    """[X3] A commenter then only reads; everything is content."""
+    """[T3] A commenter then only reads; everything is content."""
     roles = Roles({}, {})
     assert roles["commenter"].may == {READ, PRESENCE}
     assert roles.lane("comments") == CONTENT
@@ -66,6 +66,6 @@ def test_without_the_lane_of_comments_there_are_none() -> None:
     ],
 )
 def test_a_table_that_contradicts_itself_is_refused(roles: dict[str, list[str]], lanes: dict[str, list[str]]) -> None:
-    """[X3] At the start."""
+    """[T3] At the start."""
     with pytest.raises(ConfigError):
         Roles(roles, lanes)

@@ -23,7 +23,7 @@ def of(user: UserId, issued: float, token_id: str = "") -> Grant:
 
 
 def test_a_revocation_of_a_user_covers_what_was_issued_up_to_then() -> None:
-    """[X6] In every room, the moment itself included; not what comes after, nor others."""
+    """[T6] In every room, the moment itself included; not what comes after, nor others."""
     rulings = Rulings()
     rulings.revoke_user(ADA, 100.0)
     for issued, covered in ((-inf, True), (99.0, True), (100.0, True), (100.001, False), (inf, False)):
@@ -33,7 +33,7 @@ def test_a_revocation_of_a_user_covers_what_was_issued_up_to_then() -> None:
 
 
 def test_a_revocation_of_a_room_covers_that_room_alone() -> None:
-    """[X6] Of everybody."""
+    """[T6] Of everybody."""
     rulings = Rulings()
     rulings.revoke_room(ROOM, 100.0)
     for user in (ADA, BOB):
@@ -44,7 +44,7 @@ def test_a_revocation_of_a_room_covers_that_room_alone() -> None:
 
 
 def test_a_revoked_token_is_void_for_good() -> None:
-    """[X6] Whenever it says that it was issued; a grant without an id is no token's."""
+    """[T6] Whenever it says that it was issued; a grant without an id is no token's."""
     rulings = Rulings()
     rulings.revoke_token("t1", 100.0)
     rulings.revoke_token("", 100.0)
@@ -54,12 +54,12 @@ def test_a_revoked_token_is_void_for_good() -> None:
 
 
 def test_without_a_ruling_nothing_is_covered() -> None:
-    """[X6] Nor is a token that does not say when it was issued."""
+    """[T6] Nor is a token that does not say when it was issued."""
     assert not Rulings().covers(of(ADA, -inf, "t"), ROOM)
 
 
 def test_the_later_of_two_revocations_holds() -> None:
-    """[X6] A clock that was set back does not undo one."""
+    """[T6] A clock that was set back does not undo one."""
     rulings = Rulings()
     rulings.revoke_user(ADA, 100.0)
     assert json.loads(rulings.revoke_user(ADA, 50.0).value or b"") == 100.0
@@ -67,7 +67,7 @@ def test_the_later_of_two_revocations_holds() -> None:
 
 
 def test_a_role_is_one_users_in_one_room_until_it_is_withdrawn() -> None:
-    """[X3] Whatever the names hold."""
+    """[T3] Whatever the names hold."""
     rulings = Rulings()
     odd_room, odd_user = RoomName('a", "b'), UserId("c/d")
     for room, user in ((ROOM, ADA), (odd_room, odd_user)):
@@ -82,7 +82,7 @@ def test_a_role_is_one_users_in_one_room_until_it_is_withdrawn() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3, seeds.fresh()])
 def test_rulings_outlive_the_process(seed: int) -> None:
-    """[X6] Any sequence of them, kept by key as a store does, decides the same afterwards."""
+    """[T6] Any sequence of them, kept by key as a store does, decides the same afterwards."""
     rng = random.Random(seed)
     names = ["ada", "bob", "", 'a", "b', "é", "\U0001f600", "[]"]
     rulings, stored = Rulings(), dict[str, bytes]()
@@ -130,6 +130,6 @@ def test_rulings_outlive_the_process(seed: int) -> None:
     ],
 )
 def test_a_ruling_that_cannot_be_read_is_not_absent(key: str, value: bytes) -> None:
-    """[X6] The server says so, rather than let in whom somebody shut out."""
+    """[T6] The server says so, rather than let in whom somebody shut out."""
     with pytest.raises(StoreCorrupt, match="cannot be read"):
         Rulings.of({key: value})

@@ -40,12 +40,12 @@ async def user(sources: Sources | None, token: str) -> str:
 
 
 def test_without_a_source_there_is_none() -> None:
-    """[X18] The server then serves in open mode or not at all."""
+    """[T18] The server then serves in open mode or not at all."""
     assert authenticator_of(Settings(), built_in()) is None
 
 
 async def test_a_secret_comes_from_its_setting_or_its_file(tmp_path: Path) -> None:
-    """[X18] An editor's newline at the end of the file is no part of it."""
+    """[T18] An editor's newline at the end of the file is no part of it."""
     assert await user(authenticator_of(Settings(secret=SECRET.decode()), built_in()), good()) == "ada"
     file = tmp_path / "secret"
     for end in (b"", b"\n"):
@@ -59,7 +59,7 @@ async def test_a_secret_comes_from_its_setting_or_its_file(tmp_path: Path) -> No
 
 
 async def test_public_keys_come_from_a_file_beside_the_secret(tmp_path: Path) -> None:
-    """[X18] Tokens of either are good."""
+    """[T18] Tokens of either are good."""
     key = private_key("ES256")
     file = tmp_path / "keys.pem"
     claims = {"sub": "bob", "rooms": {}, "exp": int(time.time()) + 60}
@@ -97,7 +97,7 @@ REFUSED: dict[str, tuple[dict[str, object], str]] = {
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_settings_that_contradict_themselves_are_refused_at_the_start(what: str) -> None:
-    """[X18] In words that say what to do, and hold no secret."""
+    """[T18] In words that say what to do, and hold no secret."""
     given, reason = REFUSED[what]
     with pytest.raises(ConfigError, match=reason) as refused:
         authenticator_of(Settings(**given), built_in())  # type: ignore[arg-type]
@@ -120,7 +120,7 @@ class Saying:
 
 @pytest.mark.parametrize("error", [Forbidden("no"), Unavailable("no")])
 async def test_the_next_source_is_asked_about_strangers_only(error: MotetError) -> None:
-    """[X18] What a source refuses or cannot know now, another does not decide."""
+    """[T18] What a source refuses or cannot know now, another does not decide."""
     ada = Grant(UserId("ada"), role="editor")
     for first, expected in ((Saying(ada), 0), (Saying(error), 0), (Saying(NotAuthenticated("no")), 1)):
         second = Saying(Grant(UserId("bob")))
@@ -132,7 +132,7 @@ async def test_the_next_source_is_asked_about_strangers_only(error: MotetError) 
 
 
 async def test_tokens_come_first_and_the_application_decides_about_others() -> None:
-    """[X18] Also about a token that has expired by our keys, or none at all."""
+    """[T18] Also about a token that has expired by our keys, or none at all."""
     tokens = TokenAccess([secret_key(SECRET, frozenset())], None, built_in(), time.time)
     asked: list[str] = []
 
@@ -150,7 +150,7 @@ async def test_tokens_come_first_and_the_application_decides_about_others() -> N
 
 
 async def test_sources_of_every_kind_close() -> None:
-    """[X18] And forget, whether they hold anything or not."""
+    """[T18] And forget, whether they hold anything or not."""
     sources = authenticator_of(
         Settings(jwks_url="https://127.0.0.1:1/jwks", auth_url="https://127.0.0.1:1/"), built_in()
     )
@@ -171,7 +171,7 @@ async def test_sources_of_every_kind_close() -> None:
     ],
 )
 def test_a_wrong_setting_does_not_show_a_secret(toml: str, tmp_path: Path) -> None:
-    """[X12] Nor what stands under a misspelt name."""
+    """[T12] Nor what stands under a misspelt name."""
     (tmp_path / "motet.toml").write_text(toml)
     with pytest.raises(ConfigError, match=r"(?i)secret") as refused:
         load({})
@@ -180,7 +180,7 @@ def test_a_wrong_setting_does_not_show_a_secret(toml: str, tmp_path: Path) -> No
 
 
 def test_a_wrong_setting_that_is_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """[X12] That helps."""
+    """[T12] That helps."""
     monkeypatch.setenv("MOTET_PORT", "many")
     with pytest.raises(ConfigError, match="got 'many'"):
         load({})

@@ -33,7 +33,7 @@ async def refusal(credential: str, by: TokenAccess | None = None) -> str:
 
 
 async def test_a_good_token_is_a_grant_with_all_that_it_says() -> None:
-    """[X9] Each claim once, in its place."""
+    """[T9] Each claim once, in its place."""
     credential = token(name="Ada L.", color="#c00", jti="t1", rooms={"notes/*": "editor", "notes/s": "viewer"})
     grant = await access().grant(shown(credential), ROOM)
     assert grant == Grant(
@@ -48,19 +48,19 @@ async def test_a_good_token_is_a_grant_with_all_that_it_says() -> None:
 
 
 async def test_without_a_name_the_others_see_the_user_id() -> None:
-    """[X9] Not what the client says of itself."""
+    """[T9] Not what the client says of itself."""
     grant = await access().grant(shown(token()), ROOM)
     assert (grant.name, grant.attributes, grant.token_id) == ("ada", {}, "")
 
 
 async def test_a_token_without_iat_may_have_been_issued_at_any_time() -> None:
-    """[X6] So every revocation covers it."""
+    """[T6] So every revocation covers it."""
     assert (await access().grant(shown(token(iat=None)), ROOM)).issued == -inf
 
 
 @pytest.mark.parametrize("alg", ["none", "None", "nOnE", "NONE", "", None, 0, ["HS256"], "hs256", "HS384", "RS256"])
 async def test_a_token_does_not_choose_its_algorithm(alg: object) -> None:
-    """[X8] alg=none in every spelling, with and without a signature; algorithms that the key is not bound to."""
+    """[T8] alg=none in every spelling, with and without a signature; algorithms that the key is not bound to."""
     await refusal(token({"alg": alg}))
     head, payload, _ = token({"alg": alg}).split(".")
     await refusal(f"{head}.{payload}.")
@@ -69,7 +69,7 @@ async def test_a_token_does_not_choose_its_algorithm(alg: object) -> None:
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
 async def test_a_public_key_is_no_secret(algorithm: str) -> None:
-    """[X8] Key confusion: HS256 over the public key in each form that an attacker has of it."""
+    """[T8] Key confusion: HS256 over the public key in each form that an attacker has of it."""
     key = private_key(algorithm)
     published = jwk(key, kid="k")
     by = access(keys=list(keys_of_jwks(json.dumps({"keys": [published]}).encode(), ANY)))
@@ -83,7 +83,7 @@ async def test_a_public_key_is_no_secret(algorithm: str) -> None:
 
 @pytest.mark.parametrize("header", ["jwk", "jku", "x5u", "x5c"])
 async def test_a_token_does_not_bring_its_own_key(header: str) -> None:
-    """[X8] Even when our key signed it: nobody who means well sends it."""
+    """[T8] Even when our key signed it: nobody who means well sends it."""
     own = private_key("RS256", "attacker")
     brought = {"jwk": jwk(own), "jku": "https://evil.example/jwks", "x5u": "https://evil.example/x", "x5c": ["MII"]}
     assert "its own key" in await refusal(jwt.encode(claims(), own, "RS256", {header: brought[header]}))
@@ -92,12 +92,12 @@ async def test_a_token_does_not_bring_its_own_key(header: str) -> None:
 
 @pytest.mark.parametrize("header", [{"crit": ["exp"]}, {"crit": ["b64"], "b64": True}, {"crit": []}, {"b64": True}])
 async def test_extensions_that_must_be_understood_are_not(header: dict[str, object]) -> None:
-    """[X8] RFC 7515, section 4.1.11."""
+    """[T8] RFC 7515, section 4.1.11."""
     await refusal(token(header))
 
 
 async def test_a_detached_payload_is_none() -> None:
-    """[X8] RFC 7797."""
+    """[T8] RFC 7797."""
     head, payload, signature = token().split(".")
     await refusal(f"{head}..{signature}")
     detached = token({"b64": False, "crit": ["b64"]}).split(".")
@@ -141,13 +141,13 @@ def mutilated() -> dict[str, str]:
 
 @pytest.mark.parametrize("what", mutilated())
 async def test_what_is_no_token_of_ours_is_refused(what: str) -> None:
-    """[X12] The reason does not repeat it."""
+    """[T12] The reason does not repeat it."""
     await refusal(mutilated()[what])
 
 
 @pytest.mark.parametrize("claim", ["sub", "rooms", "exp"])
 async def test_a_token_says_who_where_and_until_when(claim: str) -> None:
-    """[X9] A token that lacks one is refused with the claim's name."""
+    """[T9] A token that lacks one is refused with the claim's name."""
     assert claim in await refusal(token(**{claim: None}))
 
 
@@ -197,39 +197,39 @@ BAD_CLAIMS: list[dict[str, object]] = [
 
 @pytest.mark.parametrize("bad", BAD_CLAIMS, ids=repr)
 async def test_a_claim_of_another_type_or_size_is_refused(bad: dict[str, object]) -> None:
-    """[X9] And the claim is named."""
+    """[T9] And the claim is named."""
     assert f"{next(iter(bad))}" in await refusal(token(**bad))
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400", "-1e400", "9" * 400, "9" * 5000])
 @pytest.mark.parametrize("claim", ["exp", "iat", "nbf"])
 async def test_a_time_that_is_no_number_is_refused(claim: str, number: str) -> None:
-    """[X10] It would compare with no time, and never end."""
+    """[T10] It would compare with no time, and never end."""
     await refusal(signed(json.dumps(claims(**{claim: 1234567})).replace("1234567", number).encode()))
 
 
 @pytest.mark.parametrize("twice", ['"sub": "eve"', '"exp": 9999999999', '"rooms": {}'])
 async def test_no_claim_is_there_twice(twice: str) -> None:
-    """[X9] RFC 7519, section 4: parsers disagree about which one is meant."""
+    """[T9] RFC 7519, section 4: parsers disagree about which one is meant."""
     good = json.dumps(claims())
     assert "twice" in await refusal(signed(f"{{{twice}, {good[1:]}".encode()))
     assert "twice" in await refusal(signed(b'{"sub": "a", "rooms": {"a": "none", "a": "admin"}, "exp": 9999999999}'))
 
 
 async def test_a_misspelt_role_is_refused_by_its_name() -> None:
-    """[X9] It would else be the role of nobody, in silence."""
+    """[T9] It would else be the role of nobody, in silence."""
     assert "'edtor'" in await refusal(token(rooms={"a": "viewer", "notes/*": "edtor"}))
     assert len(await refusal(token(rooms={"a": "r" * 3000}))) < 200
 
 
 @pytest.mark.parametrize("color", ["#c00", "#cc0000", "#cc0000ff", "tomato", "rgb(1, 2, 3)", "hsl(120deg 50% 50% / 1)"])
 async def test_colours_of_style_sheets_are_colours(color: str) -> None:
-    """[X9] In the forms that editors use."""
+    """[T9] In the forms that editors use."""
     assert (await access().grant(shown(token(color=color)), ROOM)).attributes == {"color": color}
 
 
 async def test_times_are_by_our_clock_and_the_end_has_no_leeway() -> None:
-    """[X10] A token ends at its second; the issuer's clock may be 30 s ahead."""
+    """[T10] A token ends at its second; the issuer's clock may be 30 s ahead."""
     assert (await access().grant(shown(token(exp=NOW + 0.001)), ROOM)).expires == NOW + 0.001
     for exp in (NOW, NOW - 1, 0):
         assert await refusal(token(exp=exp)) == "the token has expired"
@@ -239,7 +239,7 @@ async def test_times_are_by_our_clock_and_the_end_has_no_leeway() -> None:
 
 
 async def test_audience_and_issuer_are_as_configured() -> None:
-    """[X11] A token for somebody else is none for us, nor one for anybody when nothing is configured."""
+    """[T11] A token for somebody else is none for us, nor one for anybody when nothing is configured."""
     ours = access(audience="motet", issuer="https://id.example")
     for aud in ("motet", ["other", "motet"]):
         assert (await ours.grant(shown(token(aud=aud, iss="https://id.example")), ROOM)).user == "ada"
@@ -254,7 +254,7 @@ async def test_audience_and_issuer_are_as_configured() -> None:
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "ES384", "ES512", "EdDSA"])
 async def test_each_kind_of_public_key_verifies_its_own(algorithm: str) -> None:
-    """[X8] And none of another key of its kind."""
+    """[T8] And none of another key of its kind."""
     ours, other = private_key(algorithm), private_key(algorithm, "other")
     by = access(keys=list(keys_of_jwks(json.dumps({"keys": [jwk(ours)]}).encode(), ANY)))
     assert (await by.grant(shown(token_by(ours, algorithm)), ROOM)).user == "ada"
@@ -262,7 +262,7 @@ async def test_each_kind_of_public_key_verifies_its_own(algorithm: str) -> None:
 
 
 async def test_kid_narrows_and_its_absence_tries_all() -> None:
-    """[X8] A key that the token names is the only one that is tried."""
+    """[T8] A key that the token names is the only one that is tried."""
     first, second = private_key("ES256", "1"), private_key("ES256", "2")
     published = json.dumps({"keys": [jwk(first, kid="1"), jwk(second, kid="2")]}).encode()
     by = access(keys=list(keys_of_jwks(published, ANY)))
@@ -275,7 +275,7 @@ async def test_kid_narrows_and_its_absence_tries_all() -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 async def test_no_change_of_a_token_is_believed(data: st.DataObject) -> None:
-    """[X8] Whatever character is put in whichever place, it is refused, or says the same as before."""
+    """[T8] Whatever character is put in whichever place, it is refused, or says the same as before."""
     good = token()
     at = data.draw(st.integers(0, len(good) - 1))
     changed = good[:at] + data.draw(st.characters(max_codepoint=300)) + good[at + data.draw(st.integers(0, 2)) :]
@@ -289,12 +289,12 @@ async def test_no_change_of_a_token_is_believed(data: st.DataObject) -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 async def test_whatever_a_key_signed_is_a_grant_or_refused(payload: bytes) -> None:
-    """[X9] Nothing else is raised."""
+    """[T9] Nothing else is raised."""
     await refusal(signed(payload))
 
 
 async def test_what_is_minted_is_accepted() -> None:
-    """[X19] With the strongest choice left to the settings."""
+    """[T19] With the strongest choice left to the settings."""
     for accepted in (ANY, frozenset({"HS512"})):
         key = secret_key(SECRET * 2, accepted)
         assert (await access(keys=[key]).grant(shown(mint(key, claims())), ROOM)).user == "ada"

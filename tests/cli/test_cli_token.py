@@ -29,7 +29,7 @@ def minted(*arguments: str, **env: str) -> Outcome:
 
 
 def test_a_token_stands_alone_on_standard_output_and_is_accepted() -> None:
-    """[X19] Ready for `$(motet token …)`."""
+    """[T19] Ready for `$(motet token …)`."""
     before = int(time.time())
     said = minted("--user", "ada", "--room", "notes/*=editor", "--room", "a=b=viewer", "--expires", "15m",
                   "--name", "Ada L.", "--color", "#c00")  # fmt: skip
@@ -46,7 +46,7 @@ def test_a_token_stands_alone_on_standard_output_and_is_accepted() -> None:
 
 
 def test_tokens_differ_in_their_ids_and_are_short() -> None:
-    """[X19] Each can be revoked alone; what was not given is not in it."""
+    """[T19] Each can be revoked alone; what was not given is not in it."""
     claims = [jwt.decode(minted("--user", "ada", "--room", "**=viewer").out.strip(), SECRET, ["HS256"]) for _ in "ab"]
     assert claims[0]["jti"] != claims[1]["jti"]
     assert claims[0].keys() == {"sub", "rooms", "iat", "exp", "jti"}
@@ -57,14 +57,14 @@ def test_tokens_differ_in_their_ids_and_are_short() -> None:
 
 @pytest.mark.parametrize(("given", "seconds"), [("30s", 30), ("1m", 60), ("2h", 7200), ("7d", 7 * 86400)])
 def test_durations(given: str, seconds: int) -> None:
-    """[X19] Seconds, minutes, hours, days."""
+    """[T19] Seconds, minutes, hours, days."""
     token = minted("--user", "ada", "--room", "**=viewer", "--expires", given).out.strip()
     claims = jwt.decode(token, SECRET, ["HS256"])
     assert claims["exp"] - claims["iat"] == seconds
 
 
 def test_it_mints_what_the_settings_ask_for(tmp_path: Path) -> None:
-    """[X19] Audience, issuer and algorithm; the secret from its file."""
+    """[T19] Audience, issuer and algorithm; the secret from its file."""
     (tmp_path / "secret").write_text(f"{SECRET * 2}\n")
     (tmp_path / "motet.toml").write_text(
         'secret_file = "secret"\njwt_audience = "motet"\njwt_issuer = "us"\njwt_algorithms = ["HS512"]\n'
@@ -103,7 +103,7 @@ GOOD = {"--user": "ada", "--room": "notes/*=editor"}
     ],
 )
 def test_what_the_server_would_refuse_is_not_minted(changed: dict[str, str], reason: str) -> None:
-    """[X19] With the reason that the server would give."""
+    """[T19] With the reason that the server would give."""
     said = minted(*[part for option in {**GOOD, **changed}.items() for part in ("=".join(option),)])
     assert said.code == 1
     assert said.out == ""
@@ -122,7 +122,7 @@ def test_what_the_server_would_refuse_is_not_minted(changed: dict[str, str], rea
     ],
 )
 def test_without_a_secret_it_says_what_to_set(env: dict[str, str], reason: str) -> None:
-    """[X19] And shows none."""
+    """[T19] And shows none."""
     said = motet("token", "--user", "ada", "--room", "**=viewer", env=env)
     assert (said.code, said.out) == (1, "")
     assert reason in said.err
