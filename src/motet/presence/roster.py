@@ -92,6 +92,11 @@ class Roster:
         """How many entries are shown."""
         return len(self._entries)
 
+    def holder(self, client: int) -> str | None:
+        """The user whose entry this client's is; None where none is shown."""
+        entry = self._entries.get(client)
+        return None if entry is None else entry.user
+
     def apply(self, member: int, identity: Identity, payload: bytes, now: float) -> Applied:
         """Takes what is news in a member's awareness update; echoes, and entries that others own, are dropped.
 

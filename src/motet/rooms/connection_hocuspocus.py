@@ -136,7 +136,7 @@ class HocuspocusConnection(Connection):
 
     def role_changed(self, seat: Seat) -> None:
         """Tells the provider its scope: it may write something, or it may not."""
-        readonly = not seat.served.room.may_write(seat.member)
+        readonly = not seat.served.room.permit.may_write(seat.member)
         self.wire.write(frame(HOCUSPOCUS.authenticated(seat.group.document, readonly=readonly)))
 
     # ---- a fresh token

@@ -33,7 +33,7 @@ class Room(Taking):
     """The document, how it takes updates (`taking`), and the people in it. `dirty` says that `tick` has work to do."""
 
     def __init__(self, replica: Replica, roster: Roster, limits: RoomLimits, roles: Roles, now: float) -> None:
-        super().__init__(replica, limits, roles)
+        super().__init__(replica, limits, roles, roster.holder)
         self.roster = roster
         self.members: dict[MemberId, Member] = {}
         self.departed: dict[MemberId, Member] = {}
@@ -88,7 +88,7 @@ class Room(Taking):
         """[X2] From now on the member may do this, and no more."""
         if PRESENCE in member.role.may and PRESENCE not in role.may:
             self.roster.leave(member.id, now, clean=True)
-        return self.judge(member, role)
+        return self.change_role(member, role)
 
     def disown(self, member: Member) -> Effects:
         """[X3] The member, here or departed, has lost its right to be here: what waits of it is forgotten."""
@@ -111,7 +111,7 @@ class Room(Taking):
             return self._awareness(member, message.data, now)
         if isinstance(message, QueryAwareness):
             return [Send(member, Out.AWARENESS, self.roster.full() or EMPTY)]
-        if isinstance(message, BroadcastStateless) and self.may_write(member):
+        if isinstance(message, BroadcastStateless) and self.permit.may_write(member):
             return [Broadcast(Out.STATELESS, message.payload.encode(), None)]
         return NOTHING
 

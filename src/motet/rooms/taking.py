@@ -10,11 +10,12 @@ from collections.abc import Generator
 from typing import NamedTuple
 
 from motet.access import Role, Roles
-from motet.crdt.replica import DROPPED, SLOW, Replica, Touched
+from motet.crdt.replica import DROPPED, SLOW, TAKEN, Replica
 from motet.errors import Forbidden, MalformedUpdate, MotetError, OverQuota, ProtocolViolation
 from motet.rooms.effects import NOTHING, Dismiss, Effect, Effects, Out, Send, WorkDone, WorkOn
 from motet.rooms.limits import MAX_QUESTIONS, NO_STRUCTS, PARKED, RoomLimits
 from motet.rooms.member import Member, Parked
+from motet.rooms.permit import Holder, Permit, Verdict
 from motet.rooms.statuses import Statuses
 
 
@@ -29,13 +30,14 @@ class LongTake(NamedTuple):
 class Taking:
     """Between the members and the replica. `dirty` says that something was taken since the last tick."""
 
-    def __init__(self, replica: Replica, limits: RoomLimits, roles: Roles) -> None:
+    def __init__(self, replica: Replica, limits: RoomLimits, roles: Roles, holder: Holder) -> None:
         self.replica = replica
         self.limits = limits
         self.dirty = False
         self.suspended = False
         self.over_quota = False
         self.statuses = Statuses()
+        self.permit = Permit(roles, holder)
         self._roles = roles
         self._long: deque[LongTake] = deque()
         self._at_once = min(SLOW, limits.max_update_bytes)  # an update up to here needs no closer look at its size
@@ -61,7 +63,7 @@ class Taking:
         if self.suspended:
             member.owed += 1
             return NOTHING
-        return self._take(member, data, 1, self.limits.max_update_bytes, "max_update_bytes")
+        return self._take(member, data, 1, answer=False)
 
     def step2(self, member: Member, data: bytes) -> Effects:
         """What we lacked. With it the statuses are due that were withheld for updates of the same member."""
@@ -70,40 +72,52 @@ class Taking:
         if self.suspended:
             member.owed = statuses
             return NOTHING
-        return self._take(member, data, statuses, self.limits.max_room_bytes, "max_room_bytes")
+        return self._take(member, data, statuses, answer=True)
 
-    def _take(self, member: Member, data: bytes, statuses: int, limit: int, name: str) -> Effects:
+    def _take(self, member: Member, data: bytes, statuses: int, answer: bool) -> Effects:
+        limits = self.limits
+        limit, name = (
+            (limits.max_room_bytes, "max_room_bytes") if answer else (limits.max_update_bytes, "max_update_bytes")
+        )
         if len(data) > limit:
             return self._refuse(member, OverQuota(f"over {name} = {limit} bytes"), statuses)
         if self.over_quota and not data.startswith(NO_STRUCTS):
-            limit = self.limits.max_room_bytes
-            return self._refuse(member, OverQuota(f"the room is over max_room_bytes = {limit} bytes"), statuses)
+            error = OverQuota(f"the room is over max_room_bytes = {limits.max_room_bytes} bytes")
+            return self._refuse(member, error, statuses)
         if len(data) > SLOW:
-            self._long.append(LongTake(member, self._take_slowly(member, data), statuses))
+            slowly = self.replica.take_slowly(data, member.id)
+            steps = slowly if member.writes_all else self._take_own_slowly(member, data, answer)
+            self._long.append(LongTake(member, steps, statuses))
             return [WorkOn(member)]
         try:
-            fits = member.writes_all or self._permits(member, self.replica.touched(data))
-            ticket = self.replica.take(data, member.id) if fits else DROPPED
+            if member.writes_all:
+                ticket = self.replica.take(data, member.id)
+            else:
+                ticket = self._take_own(member, data, answer)
         except (MalformedUpdate, Forbidden) as e:
             return self._refuse(member, e, statuses)
         return self._taken(member, ticket, statuses)
 
-    def _take_slowly(self, member: Member, data: bytes) -> Generator[None, None, int]:
-        # Where an id lies never changes, so what was found stays true while others go on between the steps.
-        if not member.writes_all and not self._permits(member, (yield from self.replica.touching(data))):
-            return DROPPED
-        return (yield from self.replica.take_slowly(data, member.id))
+    def _take_own(self, member: Member, data: bytes, answer: bool) -> int:
+        """[X41] Takes what a restricted member may write, in one step with the judgement. Raises Forbidden."""
+        verdict = self.permit.judge(self.replica.touched(data), member, answer)
+        if verdict is Verdict.TAKE:
+            return self.replica.take(data, member.id)
+        if verdict is Verdict.WITHIN:
+            steps = self.replica.take_within(data, member.id, self.permit.mine(member))
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as done:
+                    return int(done.value)
+        return DROPPED if verdict is Verdict.UNKNOWN else TAKEN
 
-    def _permits(self, member: Member, touched: Touched) -> bool:
-        """[X1] Whether an update may be taken of somebody who may not write every lane: raises Forbidden for a lane
-        that is not theirs; False where it cannot be told yet, for its causes are missing."""
-        lanes = {self._roles.lane(root) for root in touched.roots} - member.role.may
-        if lanes:
-            raise Forbidden(f"a {member.role.name} may not write the lane {', '.join(sorted(lanes))}")
-        if touched.unresolved and member.told:
-            # What it goes on with are edits of its own that were refused, for a reason that it knows.
-            raise Forbidden(min(member.told))
-        return not touched.unresolved
+    def _take_own_slowly(self, member: Member, data: bytes, answer: bool) -> Generator[None, None, int]:
+        verdict = self.permit.judge((yield from self.replica.touching(data)), member, answer)
+        if verdict in (Verdict.TAKE, Verdict.WITHIN):
+            # Never `take_slowly`: between the steps others may bring ids that would carry a part elsewhere.
+            return (yield from self.replica.take_within(data, member.id, self.permit.mine(member)))
+        return DROPPED if verdict is Verdict.UNKNOWN else TAKEN
 
     def work(self) -> tuple[Effects, bool]:
         """One step of the long take that is first in line, and whether there is more to do."""
@@ -151,7 +165,9 @@ class Taking:
                 effects.append(self.ask(member))
                 return effects
         elif isinstance(error, Forbidden):
-            # [R13] Once per reason; there is a reason for each set of lanes, and few of those.
+            # [R13] Once per reason; there is a reason for each set of lanes, and few of those. If the member may do it
+            # later, it is asked, and the answer pays.
+            member.owed += statuses
             reason = str(error)
             if reason not in member.told:
                 member.told.add(reason)
@@ -204,14 +220,9 @@ class Taking:
 
     # ---- what a member may
 
-    def may_write(self, member: Member) -> bool:
-        """Whether the member may write anything at all."""
-        return not self._roles.lanes.isdisjoint(member.role.may)
-
-    def judge(self, member: Member, role: Role) -> Effects:
+    def change_role(self, member: Member, role: Role) -> Effects:
         """The member may write other lanes from now on. What waits of it is judged anew: forgotten, and asked for."""
-        lost = (member.role.may - role.may) & self._roles.lanes
-        gained = (role.may - member.role.may) & self._roles.lanes
+        lost, gained = self.permit.lost(member.role, role), self.permit.lost(role, member.role)
         member.role, member.writes_all = role, self._roles.writes_all(role)
         effects: list[Effect] = []
         if lost:
