@@ -1,7 +1,8 @@
-"""OBSERVABILITY: what happens, counted and told.
+"""OBSERVABILITY: what happens, told once as a named event, and everybody who listens.
 
-Imports only config, errors and ids. Public names: `Counts` (what the hot path adds up), `Health` (the
-reasons of /readyz), `exposition` (the text of /metrics), `configure_logging`, the events of access and `audit`.
+Components tell `Event`s to one `Observer`, a `Fan`; metrics, logs, traces, the audit and the console's history are its
+listeners. What happens for every edit is added to `Counts` and histograms instead. Imports only config, errors and ids.
+Public names: the events, and those at the end of `__all__`.
 """
 
 from motet.observability.audit import audit
@@ -10,29 +11,77 @@ from motet.observability.events import (
     AccessEnded,
     AccessGranted,
     AccessRefused,
-    AuditEvent,
+    CommitDone,
+    ConnectionClosed,
+    ConnectionOpened,
+    DivergenceFound,
+    DivergenceHealed,
     EditRefused,
+    Event,
+    KeysUnavailable,
+    LoopLagged,
+    MemberBehind,
+    MemberCaughtUp,
+    MemberJoined,
+    MemberLeft,
     Observer,
+    PeerSlowed,
+    ReadOnlyBegan,
+    ReadOnlyEnded,
+    Resynced,
     RoleChanged,
+    RoomClosed,
+    RoomOpened,
     Ruled,
+    SnapshotFailed,
+    SnapshotWritten,
+    StoreFailed,
+    Unexpected,
+    UpdateApplied,
+    name_of,
 )
 from motet.observability.health import Health
 from motet.observability.logs import configure_logging
 from motet.observability.metrics import Gauges, exposition
+from motet.observability.observer import Fan
 
 __all__ = [
     "AccessEnded",
     "AccessGranted",
     "AccessRefused",
-    "AuditEvent",
+    "CommitDone",
+    "ConnectionClosed",
+    "ConnectionOpened",
     "Counts",
+    "DivergenceFound",
+    "DivergenceHealed",
     "EditRefused",
+    "Event",
+    "Fan",
     "Gauges",
     "Health",
+    "KeysUnavailable",
+    "LoopLagged",
+    "MemberBehind",
+    "MemberCaughtUp",
+    "MemberJoined",
+    "MemberLeft",
     "Observer",
+    "PeerSlowed",
+    "ReadOnlyBegan",
+    "ReadOnlyEnded",
+    "Resynced",
     "RoleChanged",
+    "RoomClosed",
+    "RoomOpened",
     "Ruled",
+    "SnapshotFailed",
+    "SnapshotWritten",
+    "StoreFailed",
+    "Unexpected",
+    "UpdateApplied",
     "audit",
     "configure_logging",
     "exposition",
+    "name_of",
 ]

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
 
 import structlog
 
-from motet.observability.events import AuditEvent
+from motet.observability.events import (
+    AccessEnded,
+    AccessGranted,
+    AccessRefused,
+    EditRefused,
+    Event,
+    RoleChanged,
+    Ruled,
+    name_of,
+)
 
 log = structlog.get_logger("motet.audit")
 
+AUDITED = (AccessGranted, AccessRefused, AccessEnded, RoleChanged, EditRefused, Ruled)
+"""The events of access."""
 
-def audit(event: AuditEvent) -> None:
+
+def audit(event: Event) -> None:
     """Writes an event of access down, under its name: `access_granted`, `role_changed`, …"""
-    log.info(name_of(type(event)), **{field: value for field, value in asdict(event).items() if value != ""})
-
-
-def name_of(event: type) -> str:
-    """The name that logs give to a class of events."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", event.__name__).lower()
+    if isinstance(event, AUDITED):
+        log.info(name_of(type(event)), **{field: value for field, value in asdict(event).items() if value != ""})
