@@ -19,6 +19,7 @@ from gateway_harness import (
     CONTINUATION,
     PING,
     PONG,
+    TEXT,
     Raw,
     Recorder,
     Running,
@@ -27,6 +28,7 @@ from gateway_harness import (
     running,
     trust,
 )
+from websockets.asyncio.client import connect
 
 from motet.errors import Forbidden
 from motet.gateway import Connection, ListenSettings, Upgrade
@@ -80,17 +82,96 @@ async def test_a_stranger_may_send_small_messages() -> None:
         assert them[0].oversizes == []
 
 
-@pytest.mark.parametrize("size", [LIMIT + 1, LIMIT + 20, 10 * LIMIT, 15 * MIB])
+@pytest.mark.parametrize("size", [LIMIT + 1, LIMIT + 15, LIMIT + 2 * KIB, 10 * LIMIT, 70_000, 15 * MIB])
 async def test_a_stranger_may_not_send_large_ones(size: int) -> None:
-    """[G21] The application is told once, and can still say why before it closes; the upload is read to its end."""
+    """[G21] Each is dropped and told once, with its size and beginning, and what comes behind it is read."""
+    payload = big(size)
     async with strangers() as (server, them):
         raw = await server.open()
-        raw.frame(BINARY, bytes(size))
+        for number in range(3):
+            raw.frame(BINARY, payload)
+            raw.frame(PING, b"?")
+            raw.frame(BINARY, b"next")
+            assert await raw.next() == (PONG, b"?")
+            assert await raw.next() == (BINARY, b"next")
+            assert them[0].oversizes[number:] == [(size, payload[:KIB])]
+        assert server.gateway.statistics().pending == 1
+        them[0].wire.signed_in()
+        raw.frame(BINARY, payload)
+        assert await raw.next() == (BINARY, payload)
+
+
+async def test_the_beginning_of_what_is_dropped_is_told_without_its_mask() -> None:
+    """[G21] It says whose it is."""
+    async with (
+        strangers() as (server, them),
+        connect(f"ws://127.0.0.1:{server.port}/ws/room", max_size=None) as client,
+    ):
+        for size in (LIMIT + 1, 10 * LIMIT, MIB):
+            await client.send(big(size))
+            await client.send(b"next")
+            assert await client.recv() == b"next"
+            assert them[0].oversizes.pop() == (size, big(size)[:KIB])
+
+
+async def test_a_stranger_may_sign_in_while_a_message_of_its_is_dropped() -> None:
+    """[G21] It is dropped to its end; the next may be large."""
+    async with strangers() as (server, them):
+        raw = await server.open()
+        frame = client_frame(BINARY, big())
+        raw.send(frame[: 5 * MIB])
         await eventually(lambda: them[0].oversizes, "the application is told")
-        them[0].wire.close(4413, "too large for a stranger")
-        assert await raw.close_code() == (4413, "too large for a stranger")
-        assert (len(them[0].oversizes), them[0].messages) == (1, [])
-        assert LIMIT < them[0].oversizes[0][0] <= LIMIT + 2 * KIB
+        them[0].wire.signed_in()
+        raw.send(frame[5 * MIB :])
+        raw.frame(BINARY, big(MIB))
+        assert await raw.next() == (BINARY, big(MIB))
+        assert them[0].messages == [big(MIB)]
+
+
+async def test_a_large_frame_of_a_stranger_is_judged_as_any_other() -> None:
+    """[G21] Text is refused, and so are reserved bits and orphans; nobody is told of a message that is none."""
+    wrong = {
+        client_frame(TEXT, bytes(MIB)): 1003,
+        client_frame(BINARY, bytes(MIB), rsv=4): 1002,
+        client_frame(CONTINUATION, bytes(MIB)): 1002,
+    }
+    async with strangers() as (server, them):
+        for frame, code in wrong.items():
+            raw = await server.open()
+            raw.send(frame)
+            assert (await raw.close_code())[0] == code
+            assert them[-1].oversizes == []
+
+
+async def test_large_fragments_of_a_stranger_are_dropped_with_their_message() -> None:
+    """[G21] Whichever of them is too large."""
+    sizes = [(10, MIB, 10), (MIB, 10, 10), (10, 10, MIB), (MIB, MIB, MIB)]
+    async with strangers() as (server, them):
+        raw = await server.open()
+        for first, second, third in sizes:
+            raw.frame(BINARY, bytes(first), fin=False)
+            raw.frame(CONTINUATION, bytes(second), fin=False)
+            raw.frame(CONTINUATION, bytes(third))
+            raw.frame(BINARY, b"next")
+            assert await raw.next() == (BINARY, b"next")
+        assert len(them[0].oversizes) == len(sizes)
+
+
+async def test_a_slow_upload_that_is_dropped_is_a_sign_of_life() -> None:
+    """[G21] As any byte is."""
+    async with strangers(ping_seconds=0.1, pong_seconds=0.1) as (server, _):
+        raw = await server.open()
+        frame = client_frame(BINARY, bytes(LIMIT * 10))
+        raw.send(frame[: LIMIT * 2])
+        for at in range(LIMIT * 2, LIMIT * 2 + 50):
+            raw.send(frame[at : at + 1])
+            await asyncio.sleep(0.01)
+        raw.send(frame[LIMIT * 2 + 50 :])
+        raw.frame(BINARY, b"next")
+        opcode, payload = await raw.next()
+        while opcode == PING:
+            opcode, payload = await raw.next()
+        assert (opcode, payload) == (BINARY, b"next")
 
 
 async def test_a_strangers_fragments_count_together() -> None:

@@ -39,14 +39,17 @@ class Assembly:
         """Whether no message is under way."""
         return self._message is None
 
-    def add(self, payload: bytes | memoryview, *, first: bool, last: bool) -> bytes | TooLong | None:
+    def add(
+        self, payload: bytes | memoryview, *, first: bool, last: bool, size: int | None = None
+    ) -> bytes | TooLong | None:
         """Takes a frame; the whole message at its end, TooLong once where the limit is crossed, else None.
 
+        `size` is the payload's when only its beginning is at hand; then it is over the limit by itself.
         Raises FragmentError where the frame fits nowhere.
         """
         if first is not self.empty:
             raise FragmentError("a message began inside another" if first else "a continuation of no message")
-        size = len(payload)
+        size = len(payload) if size is None else size
         if first and last and size <= self.limit:
             return bytes(payload)
         if self._message is None:

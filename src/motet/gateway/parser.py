@@ -14,7 +14,7 @@ import asyncio
 import logging
 from typing import Protocol
 
-from picows import WSAutoPingStrategy, WSListener
+from picows import WSAutoPingStrategy
 from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
 _log = logging.getLogger(__name__)
@@ -31,14 +31,10 @@ MESSAGE_TOO_BIG = 1009
 
 
 class Owner(Protocol):
-    """Who owns the socket that a parser reads."""
+    """Who owns the socket that a parser reads; a WSListener too, to which it gives the frames."""
 
     def parser_failed(self, code: int) -> None:
         """The stream cannot be read any further, for the reason that this close code tells."""
-        ...
-
-    def holds_too_much(self, size: int) -> None:
-        """So many bytes of a message that is under way lie in the read buffer."""
         ...
 
     def noticed(self) -> None:
@@ -110,13 +106,13 @@ class _Outlet:
         return None
 
 
-def new_parser(listener: WSListener, owner: Owner, max_frame_bytes: int) -> asyncio.BufferedProtocol:
-    """A protocol that gives every frame to the listener's `on_ws_frame`, ready for the bytes after the handshake."""
+def new_parser(owner: Owner, max_frame_bytes: int) -> asyncio.BufferedProtocol:
+    """A protocol that gives every frame to the owner's `on_ws_frame`, ready for the bytes after the handshake."""
     parser: asyncio.BufferedProtocol = WSProtocol(
         None,
         None,
         False,  # is_client_side
-        lambda request: listener,
+        lambda request: owner,
         _LOGGER,
         True,  # disconnect_on_exception
         None,  # websocket_handshake_timeout

@@ -13,7 +13,7 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 from motet.errors import MotetError
 from motet.gateway import frames
 from motet.gateway.assembly import Assembly, FragmentError, TooLong
-from motet.gateway.intake import Intake
+from motet.gateway.intake import FrameHead, Intake
 from motet.gateway.parser import MESSAGE_TOO_BIG
 from motet.gateway.port import Connection
 from motet.gateway.settings import GatewaySettings
@@ -62,28 +62,11 @@ class PicowsWire(WSListener):
     """
 
     __slots__ = (
-        "_assembly",
-        "_awaiting",
-        "_close_code",
-        "_congested",
-        "_connection",
-        "_doorkeeper",
-        "_heard",
-        "_heard_at",
-        "_intake",
-        "_marked_at",
-        "_outgrown",
-        "_paused",
-        "_pending",
-        "_received",
-        "_settings",
-        "_special",
-        "_state",
-        "_transport",
-        "_usual_bytes",
-        "address",
-        "write",
-    )
+        "_assembly", "_awaiting", "_close_code", "_congested", "_connection",
+        "_doorkeeper", "_heard", "_heard_at", "_intake", "_marked_at",
+        "_outgrown", "_paused", "_pending", "_received", "_settings",
+        "_special", "_state", "_transport", "_usual_bytes", "address", "write",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -120,7 +103,7 @@ class PicowsWire(WSListener):
         """Begins to read, and tells the connection."""
         high = self._settings.high_water_bytes
         self._transport.set_write_buffer_limits(high=high, low=high // 4)
-        self._intake.begin(self, self)
+        self._intake.begin(self)
         if self._connection is not None:
             self._tell(self._connection.opened, self)
 
@@ -222,7 +205,7 @@ class PicowsWire(WSListener):
         self._intake.took_frame(frame.tail_size)
         self._answered()
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
-            self.close(PROTOCOL_ERROR, "reserved bits are set, and no extension was agreed on")
+            self._refuse_reserved()
         elif frame.msg_type is WSMsgType.CLOSE:
             self._peer_closes(frame.get_payload_as_bytes())
         elif self._state is State.OPEN:
@@ -231,7 +214,7 @@ class PicowsWire(WSListener):
             self._outgrown = True
         if self._outgrown and frame.last_in_buffer and not frame.tail_size and self._intake.parses:
             self._outgrown = False
-            self._intake.begin(self, self)
+            self._intake.begin(self)
         self._special = (
             self._state is not State.OPEN
             or self._awaiting
@@ -243,20 +226,25 @@ class PicowsWire(WSListener):
     def _take(self, frame: WSFrame) -> None:
         kind = frame.msg_type
         if kind is _BINARY or kind is _CONTINUATION:
-            self._take_part(frame)
+            self._take_part(frame.get_payload_as_memoryview(), frame.payload_size, kind is _BINARY, bool(frame.fin))
         elif kind is WSMsgType.TEXT:
-            self.close(UNSUPPORTED, "messages are binary")
+            self._refuse_text()
         elif kind is WSMsgType.PING and not self._congested:
             # A peer that pings and does not read gets no pongs: they would pile up above the high-water mark.
             self.write(frames.pong(frame.get_payload_as_bytes()))
 
-    def _take_part(self, frame: WSFrame) -> None:
+    def _refuse_reserved(self) -> None:
+        self.close(PROTOCOL_ERROR, "reserved bits are set, and no extension was agreed on")
+
+    def _refuse_text(self) -> None:
+        self.close(UNSUPPORTED, "messages are binary")
+
+    def _take_part(self, payload: bytes | memoryview, size: int, first: bool, last: bool) -> None:
         connection = self._connection
         if connection is None:
             return
-        payload = frame.get_payload_as_memoryview()
         try:
-            message = self._assembly.add(payload, first=frame.msg_type is _BINARY, last=bool(frame.fin))
+            message = self._assembly.add(payload, first=first, last=last, size=size)
         except FragmentError as error:
             self.close(PROTOCOL_ERROR, str(error))
             return
@@ -293,7 +281,7 @@ class PicowsWire(WSListener):
         if self._connection is not None and self._state is State.OPEN:
             self._tell(self._connection.drained)
 
-    # What parsers need (parser.Owner)
+    # What parsers and guards need (intake.IntakeOwner)
 
     def parser_failed(self, code: int) -> None:
         """The rest of the stream cannot be read: a violation, or a frame that is far too long."""
@@ -305,12 +293,19 @@ class PicowsWire(WSListener):
         elif self._connection is not None and self._state is State.OPEN:
             self._tell(self._connection.oversized, self._settings.max_frame_bytes + 1, b"")
 
-    def holds_too_much(self, size: int) -> None:
-        """A message of a pending wire is too long to be kept until its end."""
-        if self._intake.guarded:
-            self._stop_parsing()
-            if self._connection is not None and self._state is State.OPEN:
-                self._tell(self._connection.oversized, size, b"")
+    def too_long(self, frame: FrameHead) -> None:
+        """A frame of a pending wire is too long to be kept until its end; it is dropped, and what follows is read."""
+        if not self._intake.guarded:
+            return
+        self._intake.skip(self, frame.missing)
+        if self._state is not State.OPEN:
+            return
+        if frame.reserved:
+            self._refuse_reserved()
+        elif frame.kind is WSMsgType.TEXT:
+            self._refuse_text()
+        else:
+            self._take_part(frame.beginning, frame.size, frame.kind is _BINARY, frame.final)
 
     def noticed(self) -> None:
         """Something came that nobody reads."""
