@@ -249,7 +249,40 @@ def test_a_viewers_edit_reaches_nobody_and_no_log(at: Fixture) -> None:
     second = at.update(viewer, typed(7, 1, "b"))
     assert [e.out for e in second if isinstance(e, Send)] == [Out.NOT_SAVED]
     assert at.tick() == []
+    at.receive(viewer, SyncStep1("", b"\0"))
     at.receive(viewer, SyncStep2("", NO_CHANGE))
+    assert len(sent(at.tick(), Out.SAVED)) == 1
+
+
+def test_what_was_refused_and_is_allowed_later_is_saved_for_each_edit(at: Fixture) -> None:
+    """[X2] A provider counts each edit as unsaved until it hears of it: the answer to our question pays for all."""
+    viewer = at.join(hocuspocus=True, may_edit=False)
+    for clock, letter in enumerate("abc"):
+        at.update(viewer, typed(7, clock, letter))
+    assert sent(at.room.set_role(viewer, built_in()["editor"], at.now), Out.SYNC_STEP_1)
+    at.receive(viewer, SyncStep2("", typed(7, 0, "abc")))
+    assert not sent(at.tick(), Out.SAVED)
+    assert len(sent(at.room.committed(), Out.SAVED)) == 3
+
+
+def test_who_begins_to_sync_anew_is_paid_nothing_for_what_was_refused(at: Fixture) -> None:
+    """[H8] One status, as its count is one."""
+    viewer = at.join(hocuspocus=True, may_edit=False)
+    at.update(viewer, typed(7, 0, "a"))
+    at.receive(viewer, SyncStep1("", b"\0"))
+    at.room.set_role(viewer, built_in()["editor"], at.now)
+    for _ in "two questions":
+        at.receive(viewer, SyncStep2("", typed(7, 0, "a")))
+    at.tick()
+    assert len(sent(at.room.committed(), Out.SAVED)) == 1
+
+
+def test_an_answer_that_never_comes_costs_no_status(at: Fixture) -> None:
+    """[H8] A provider that had left when it was asked comes back with a sync of its own."""
+    ada = at.join(hocuspocus=True)
+    assert sent([at.room.ask(ada)], Out.SYNC_STEP_1)
+    at.receive(ada, SyncStep1("", b"\0"))
+    at.receive(ada, SyncStep2("", NO_CHANGE))
     assert len(sent(at.tick(), Out.SAVED)) == 1
 
 
@@ -282,6 +315,6 @@ def test_a_provider_that_begins_to_sync_anew_has_forgotten_what_it_counted(at: F
     at.receive(ada, SyncStep1("", b"\0"))
     assert not sent([*at.tick(), *at.room.committed(), *at.room.committed()], Out.SAVED)
     at.receive(ada, SyncStep2("", NO_CHANGE))
-    assert not sent(at.tick(), Out.SAVED)
-    at.receive(ada, SyncStep2("", NO_CHANGE))
     assert len(sent(at.tick(), Out.SAVED)) == 1
+    at.receive(ada, SyncStep2("", NO_CHANGE))
+    assert not sent(at.tick(), Out.SAVED)

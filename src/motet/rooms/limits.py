@@ -18,11 +18,6 @@ PARKED = 5.0
 """Seconds that an update may wait for what it refers to until its author is asked, and again until that goes [R5]."""
 
 
-MAX_QUESTIONS = 100
-"""Unanswered sync step 1s that are kept count of per member. Beyond it the count of a client that never answers is off,
-and only that client can see it."""
-
-
 @dataclass(frozen=True, slots=True)
 class RoomLimits:
     """Bounds of one room; names as in `motet.config.Settings`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -35,11 +34,13 @@ class Member:
 
     strikes: int = 0
     """Malformed updates so far: the first is answered with sync step 1, the second with a close."""
-    questions: deque[bool] = field(default_factory=deque)
-    """Each sync step 1 that was sent and not answered yet: whether the client counts the answer as an unsaved change of
-    its own. Bounded by `MAX_QUESTIONS` in the room: a client that never answers is not asked for ever."""
+    began: bool = False
+    """[H8] The client has begun a sync, which it counts as one unsaved change: its next sync step 2 has a status of its
+    own. What it sends after it has begun holds all that it counts, whichever of our questions it answers."""
     owed: int = 0
     """Statuses withheld for updates that were not taken; they follow the commit of the member's next sync step 2."""
+    refused: int = 0
+    """Statuses that were false, for what the member might not write; they are owed when it may write more."""
     parked: dict[int, Parked] = field(default_factory=dict)
     """By ticket: its updates that wait for what they refer to."""
     told: set[str] = field(default_factory=set)

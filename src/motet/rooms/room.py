@@ -122,7 +122,8 @@ class Room(Taking):
             raise ProtocolViolation(f"sync step 1: {e}") from e
         if member.wants_status:
             self.forget_statuses(member)
-            effects.append(self.ask(member, counted=True))
+            member.began = True
+            effects.append(self.ask(member))
         return effects
 
     def _awareness(self, member: Member, data: bytes, now: float) -> Effects:

@@ -52,8 +52,7 @@ class Statuses:
     def forget(self, member: Member) -> None:
         """[H8] A provider that begins a sync sets its count to one, whatever it still waited for: all of that is in the
         answer to our next question, whose status follows the commit of everything before it."""
-        member.owed = 0
-        member.questions = deque([False] * len(member.questions))
+        member.owed = member.refused = 0
         member.parked = {ticket: Parked(parked.since, 0) for ticket, parked in member.parked.items()}
         self.due = [other for other in self.due if other is not member]
         for members in self._in_flight:

@@ -13,7 +13,7 @@ from motet.access import Role, Roles
 from motet.crdt.replica import DROPPED, SLOW, TAKEN, Replica
 from motet.errors import Forbidden, MalformedUpdate, MotetError, OverQuota, ProtocolViolation
 from motet.rooms.effects import NOTHING, Dismiss, Effect, Effects, Out, Send, WorkDone, WorkOn
-from motet.rooms.limits import MAX_QUESTIONS, NO_STRUCTS, PARKED, RoomLimits
+from motet.rooms.limits import NO_STRUCTS, PARKED, RoomLimits
 from motet.rooms.member import Member, Parked
 from motet.rooms.permit import Holder, Permit, Verdict
 from motet.rooms.statuses import Statuses
@@ -67,8 +67,7 @@ class Taking:
 
     def step2(self, member: Member, data: bytes) -> Effects:
         """What we lacked. With it the statuses are due that were withheld for updates of the same member."""
-        counted = member.questions.popleft() if member.questions else True
-        statuses, member.owed = member.owed + (1 if counted else 0), 0
+        statuses, member.owed, member.began = member.owed + member.began, 0, False
         if self.suspended:
             member.owed = statuses
             return NOTHING
@@ -143,11 +142,8 @@ class Taking:
             self.statuses.due += [member] * statuses
         return NOTHING
 
-    def ask(self, member: Member, counted: bool = False) -> Send:
-        """Sync step 1: what do we lack? [H8] A provider counts the sync that it began itself as one unsaved change, and
-        no other: only the answer to a `counted` question has a status of its own."""
-        if len(member.questions) < MAX_QUESTIONS:
-            member.questions.append(counted)
+    def ask(self, member: Member) -> Send:
+        """Sync step 1: what do we lack?"""
         return Send(member, Out.SYNC_STEP_1, self.replica.state_vector())
 
     # ---- what is refused
@@ -165,9 +161,8 @@ class Taking:
                 effects.append(self.ask(member))
                 return effects
         elif isinstance(error, Forbidden):
-            # [R13] Once per reason; there is a reason for each set of lanes, and few of those. If the member may do it
-            # later, it is asked, and the answer pays.
-            member.owed += statuses
+            # [R13] Once per reason; there is a reason for each set of lanes, and few of those.
+            member.refused += statuses
             reason = str(error)
             if reason not in member.told:
                 member.told.add(reason)
@@ -229,6 +224,7 @@ class Taking:
             effects += self.forget(member)
         if gained:
             member.told.clear()
+            member.owed, member.refused = member.owed + member.refused, 0
         if gained or member.owed:
             effects.append(self.ask(member))
         return effects
