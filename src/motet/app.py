@@ -180,7 +180,8 @@ class App:
 
     def _refused(self, upgrade: Upgrade, room: str, error: MotetError, user: str = "") -> None:
         self.hub.counts.refused += 1
-        self.hub.observe(AccessRefused(user, room, str(error), error.code, "yjs" if room else "", upgrade.address))
+        dialect = "yjs" if room else ""
+        self.hub.observe(AccessRefused.by(error, user=user, room=room, dialect=dialect, address=upgrade.address))
 
     async def run(self, on_started: Callable[[str], None] = lambda url: None) -> None:
         """Serves until SIGTERM or SIGINT; `on_started` gets the address when it listens.

@@ -87,7 +87,7 @@ class Gate:
             user = grant.user
             access.check_administrator(grant, asked)
         except MotetError as e:
-            self._hub.observe(AccessRefused(user, room or "", str(e), e.code, "http", address))
+            self._hub.observe(AccessRefused.by(e, user=user, room=room or "", dialect="http", address=address))
             raise
         return Administrator(grant, address)
 

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from motet.errors import MotetError, Unavailable
+
 # ---- connections and members
 
 
@@ -57,6 +59,12 @@ class AccessRefused:
     dialect: str
     address: str
     cause: str = ""
+
+    @classmethod
+    def by(cls, error: MotetError, *, user: str, room: str, dialect: str, address: str) -> AccessRefused:
+        """The event of this error, with what lies behind one that is no fault of the peer's."""
+        cause = str(error.__cause__) if isinstance(error, Unavailable) and error.__cause__ is not None else ""
+        return cls(user, room, str(error), error.code, dialect, address, cause)
 
 
 @dataclass(frozen=True, slots=True)
