@@ -120,7 +120,7 @@ class HocuspocusClient extends Client {
     this.token = options.token ?? null
     this.tokensAsked = 0
     this.socket = shared?.socket ?? new module.HocuspocusProviderWebsocket({
-      url: options.url,
+      url: options.url + (options.query ?? ''),
       WebSocketPolyfill: countingSocket(this.journal)
     })
     if (shared) this.journal = shared.journal
@@ -174,6 +174,9 @@ class HocuspocusClient extends Client {
   connect () { this.socket.connect() }
   disconnect () { this.socket.disconnect() }
 
+  /** 2.15 leaves its socket when it is denied; its word for coming back is connect. */
+  attach () { (this.provider.attach ?? this.provider.connect).call(this.provider) }
+
   destroy () {
     this.provider.destroy()
     if (!this.shared) this.socket.destroy()
@@ -211,6 +214,7 @@ const OPERATIONS = {
   awareness (client, { state }) { client.awareness.setLocalState(state) },
   setToken (client, { token }) { client.token = token },
   connect (client) { client.connect() },
+  attach (client) { client.attach() },
   disconnect (client) { client.disconnect() },
   cut (client) { client.cut() },
   destroy (client) { client.destroy() },

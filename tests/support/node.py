@@ -131,6 +131,10 @@ class NodeClient:
         """The provider's own connect()."""
         await self._ask("connect")
 
+    async def attach(self) -> None:
+        """Takes the document back to its socket, which 2.15 leaves when it is denied (Hocuspocus)."""
+        await self._ask("attach")
+
     async def disconnect(self) -> None:
         """The provider's own disconnect()."""
         await self._ask("disconnect")
@@ -245,8 +249,8 @@ class NodeClients:
         """A client of this kind in this room of the server at `ws_url`; it connects at once.
 
         Options: `gc` (Y.Doc's, true unless given); `params` (y-websocket's query) and `protocols` (not in 1.5); for
-        Hocuspocus `token` (`tokenFunction`: by an async function), `sessionAwareness` and `socketOf` (the name of the
-        client whose socket it shares).
+        Hocuspocus `token` (`tokenFunction`: by an async function), `query` (of the socket's address),
+        `sessionAwareness` and `socketOf` (the name of the client whose socket it shares).
         """
         name = f"{kind}#{next(self._ids)}"
         path = "/ws" if kind in Y_WEBSOCKET else "/hocuspocus"

@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -149,6 +150,15 @@ class MotetServer:
         """Resident bytes of the process now."""
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
+
+    def authors(self, room: str) -> set[str]:
+        """Who has written a row of the room's log."""
+        store = sqlite3.connect(f"file:{self.data / 'motet.db'}?mode=ro", uri=True)
+        try:
+            rows = store.execute("SELECT author FROM log JOIN rooms ON rooms.id = log.room WHERE name = ?", (room,))
+            return {author for (author,) in rows}
+        finally:
+            store.close()
 
     def metric(self, name: str) -> int:
         """One value of /metrics."""

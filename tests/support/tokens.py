@@ -37,3 +37,10 @@ def token(
         **claims,
     }
     return jwt.encode({name: value for name, value in given.items() if value is not None}, secret, "HS256")
+
+
+def shown_by(kind: str, shown: str, by_function: bool = False) -> dict[str, object]:
+    """The options of `NodeClients.create` by which a kind of client shows a token."""
+    if kind.startswith("y-websocket"):
+        return {"params": {"token": shown}}
+    return {"token": shown, "tokenFunction": by_function}

@@ -78,8 +78,8 @@ class Message(NamedTuple):
 
 def read_message(payload: bytes, hocuspocus: bool) -> Message:
     """One WebSocket message of the server."""
-    if payload == bytes([PING]) and hocuspocus:
-        return Message("", PING, 0, b"")
+    if hocuspocus and payload in (bytes([PING]), bytes([PONG])):
+        return Message("", payload[0], 0, b"")
     reader = Reader(payload)
     document = reader.string() if hocuspocus else ""
     kind_of_message = reader.varint()
