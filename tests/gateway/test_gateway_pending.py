@@ -143,6 +143,27 @@ async def test_a_large_frame_of_a_stranger_is_judged_as_any_other() -> None:
             assert them[-1].oversizes == []
 
 
+@pytest.mark.parametrize("limit", [1, 100, 1000])
+async def test_very_small_limits_hold_too(limit: int) -> None:
+    """[G21] What ends the stream, or the limit, inside a piece that is over it is nothing else."""
+    async with strangers(max_pending_bytes=limit) as (server, them):
+        for wrong in (client_frame(3, bytes(900)), client_frame(BINARY, bytes(900), masked=False)):
+            raw = await server.open()
+            raw.send(client_frame(BINARY, b"") + wrong)
+            assert (await raw.close_code())[0] == 1002
+        raw = await server.open()
+        raw.frame(BINARY, bytes(limit))
+        raw.frame(BINARY, bytes(limit + 1))
+        raw.frame(CLOSE, (1000).to_bytes(2))
+        assert await raw.next() == (BINARY, bytes(limit))
+        assert await raw.next() == (CLOSE, (1000).to_bytes(2))
+        assert them[-1].oversizes == [(limit + 1, bytes(min(limit + 1, KIB)))]
+        raw = await server.open()
+        them[-1].wire.signed_in()
+        raw.frame(BINARY, big(MIB))
+        assert await raw.next() == (BINARY, big(MIB))
+
+
 async def test_large_fragments_of_a_stranger_are_dropped_with_their_message() -> None:
     """[G21] Whichever of them is too large."""
     sizes = [(10, MIB, 10), (MIB, 10, 10), (10, 10, MIB), (MIB, MIB, MIB)]
@@ -219,12 +240,15 @@ async def test_who_has_signed_in_may_send_large_messages_at_once(
     }[way]
     async with strangers(listen=listen) as (server, them):
         raw = await server.open(context=trust(cert) if way == "tls" else None)
+        raw.send(client_frame(BINARY, big()) + client_frame(BINARY, b"hello"))
+        assert await raw.next() == (BINARY, b"hello")
+        assert len(them[0].oversizes) == 1
         raw.send(client_frame(BINARY, b"sign in") + client_frame(BINARY, big()))
         assert await raw.next() == (BINARY, b"sign in")
         assert await raw.next() == (BINARY, big())
         raw.frame(BINARY, big(MIB))
         assert await raw.next() == (BINARY, big(MIB))
-        assert them[0].oversizes == []
+        assert len(them[0].oversizes) == 1
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3, fresh()])

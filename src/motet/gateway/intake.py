@@ -84,13 +84,15 @@ class Intake:
 
     def unguard(self) -> None:
         """The parser reads on by itself, from wherever it is in a frame."""
-        self._limit = self._guard = None
+        self._limit = None
+        self._dismiss_guard()
         if self._parser is not None:
             self._transport.set_protocol(self._parser)
 
     def skip(self, owner: IntakeOwner, size: int) -> None:
         """Drops what was read of a frame, and its `size` bytes that are still to come; then reads on as before."""
-        self._parser = self._guard = None
+        self._parser = None
+        self._dismiss_guard()
         self._transport.set_protocol(Skip(self, owner, size))
 
     def stop(self, owner: Owner) -> None:
@@ -101,7 +103,13 @@ class Intake:
     def end(self) -> None:
         """The socket has ended."""
         self._deaf = True
-        self._parser = self._guard = None
+        self._parser = None
+        self._dismiss_guard()
+
+    def _dismiss_guard(self) -> None:
+        if self._guard is not None:
+            self._guard.dismissed = True
+            self._guard = None
 
     def progress(self) -> bool:
         """Whether part of a frame came in since the last look: on a slow line that is all a large one shows."""
@@ -118,7 +126,7 @@ class Guard(asyncio.BufferedProtocol):
     frames too.
     """
 
-    __slots__ = ("_beginning", "_held", "_limit", "_owner", "_parser", "_piece", "_view")
+    __slots__ = ("_beginning", "_limit", "_owner", "_parser", "_piece", "_view", "dismissed", "held")
     _PIECE = 1024  # half of the parser's buffer at first
 
     def __init__(self, parser: asyncio.BufferedProtocol, owner: IntakeOwner, limit: int) -> None:
@@ -127,8 +135,11 @@ class Guard(asyncio.BufferedProtocol):
         self._limit = limit + _LONGEST_HEAD
         self._view = memoryview(b"")  # of the parser's buffer, where the next piece goes
         self._piece = b""  # the last one
-        self._held = 0  # bytes of the frame that is under way
-        self._beginning = b""  # of it, as far as it is of interest
+        self._beginning = b""  # of the frame that is under way, as far as it is of interest
+        self.held = 0
+        """Bytes of the frame that is under way."""
+        self.dismissed = False
+        """It has not to look any more: by something in the piece that it just gave to the parser."""
 
     def get_buffer(self, sizehint: int) -> memoryview:
         self._view = memoryview(self._parser.get_buffer(sizehint))[: self._PIECE]
@@ -136,21 +147,16 @@ class Guard(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         self._piece = bytes(self._view[:nbytes])
-        self._held += nbytes
+        self.held += nbytes
         self._beginning = (self._beginning + self._piece)[: _LONGEST_HEAD + HEAD]
         self._parser.buffer_updated(nbytes)
-        if self._held > self._limit:
-            self._owner.too_long(_head_of(self._beginning, self._held))
+        if self.held > self._limit and not self.dismissed:
+            self._owner.too_long(_head_of(self._beginning, self.held))
 
     def took_frame(self, rest: int) -> None:
         """The parser has read a frame, and so many bytes lie behind it."""
-        self._held = rest
+        self.held = rest
         self._beginning = self._piece[len(self._piece) - rest :]
-
-    @property
-    def held(self) -> int:
-        """Bytes of the frame that is under way."""
-        return self._held
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._parser.connection_lost(exc)

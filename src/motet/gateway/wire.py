@@ -295,8 +295,6 @@ class PicowsWire(WSListener):
 
     def too_long(self, frame: FrameHead) -> None:
         """A frame of a pending wire is too long to be kept until its end; it is dropped, and what follows is read."""
-        if not self._intake.guarded:
-            return
         self._intake.skip(self, frame.missing)
         if self._state is not State.OPEN:
             return
