@@ -81,7 +81,8 @@ class Connection(ABC):
     def refused(self, room: str, error: MotetError, user: str = "") -> None:
         """Tells whoever listens that somebody was not let in."""
         self.counts.refused += 1
-        self.hub.observe(AccessRefused(user, room, str(error), error.code, self.dialect.name, self.address))
+        name, address = self.dialect.name, self.address
+        self.hub.observe(AccessRefused.by(error, user=user, room=room, dialect=name, address=address))
 
     def pause(self) -> None:
         """Reads nothing more, until as many `resume`s."""
@@ -127,7 +128,8 @@ class Connection(ABC):
         self._slow = None
         while self._late and self._slow is None:
             seat, message = self._late.popleft()
-            self.take(seat, message)
+            if self.seats.get(seat.group.document) is seat:  # else it has left, or had to
+                self.take(seat, message)
         self.resume()
 
     @abstractmethod

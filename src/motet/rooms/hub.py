@@ -215,6 +215,10 @@ class Hub:
         ):
             self.guard(served, partial(served.recheck, self.access))
 
+    def is_ending(self, served: Served) -> bool:
+        """Whether the room is being deleted, or has left memory: it takes nothing any more."""
+        return served.closed or served.name in self._deleting
+
     async def delete(self, name: RoomName) -> bool:
         """Deletes a room for good: its members are told so, and its name is not used again. False if there is none.
 

@@ -196,7 +196,7 @@ class Keeper:
         hub.read_only = False
         hub.health.recover("store")
         for served in list(hub.served.values()):
-            if served.room.suspended and not hub.read_only:
+            if served.room.suspended and not hub.read_only and not hub.is_ending(served):
                 await self._reload(served)
         if not hub.read_only:
             log.info("read_only_ended")
@@ -208,9 +208,11 @@ class Keeper:
             stored = await hub.store.load(served.name)
             replica = await hub.replica_of(stored)
         except MotetError as e:
-            log.error("room_unreadable", room=served.name, reason=str(e))
-            served.dismiss_all(e)
-            hub.let_go(served)
+            if not hub.is_ending(served):
+                log.error("room_unreadable", room=served.name, reason=str(e))
+                served.dismiss_all(e)
+                hub.let_go(served)
             return
-        if not hub.read_only:  # else it failed again meanwhile, and another recovery will come for this room
+        if not hub.read_only and not hub.is_ending(served):
+            # Else it failed again meanwhile, and another recovery will come for this room; or it is being deleted.
             served.reload(stored, replica)
