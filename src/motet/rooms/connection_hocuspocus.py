@@ -165,7 +165,8 @@ class HocuspocusConnection(Connection):
             # It cannot be known now: what was granted before holds until it ends.
             self.refused(room, e, seat.member.grant.user)
         except MotetError as e:
-            if document.seat is seat:
+            # The token that has just ended says nothing new: there is still time for a fresh one.
+            if document.seat is seat and not (document.expired and auth.token == document.token):
                 seat.served.expel(seat, e)
         finally:
             document.renewing = False
@@ -267,6 +268,10 @@ class HocuspocusConnection(Connection):
 
     def oversized(self, size: int, head: bytes) -> None:
         """A message over the largest that is read costs its document; where that cannot be told, all of them."""
+        if not head and not self.seats:
+            # It went so far over the limit that nothing after it is read either, and no room is there to say so.
+            self.hang_up(OverQuota(f"a message of {size} bytes"))
+            return
         address = address_of(head)
         seats = [self.seats[address]] if address in self.seats else list(self.seats.values())
         for seat in seats:
