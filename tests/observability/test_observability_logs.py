@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import Any
@@ -67,3 +68,18 @@ for at in (log, logging.getLogger("some.library"), logging.getLogger("uvicorn.er
         "e",
     ]  # uvicorn's and picows's chatter is not for operators
     assert [event["event"] for event in logged("error", code)] == ["e"] * 4
+
+
+def test_on_a_terminal_nothing_in_an_event_is_obeyed() -> None:
+    """[X77] Names come from outside: what would clear the screen, forge a line or turn the text around is escaped."""
+    terminal, end = os.openpty()
+    code = (
+        PREAMBLE.format(level="info") + "log.warning('ro\\x1b[2Jom', room='\\x1b]0;t\\x07\\u202e\\x9b1m', by='a\\nb')"
+    )
+    subprocess.run([sys.executable, "-c", code], stderr=end, check=True)
+    os.close(end)
+    shown = os.read(terminal, 4096).decode()
+    os.close(terminal)
+    for obeyed in ("\x1b[2J", "\x1b]", "\x07", "\u202e", "\x9b", "a\n"):
+        assert obeyed not in shown, shown
+    assert "ro\\x1b[2Jom" in shown and "\\u202e" in shown

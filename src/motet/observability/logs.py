@@ -8,6 +8,14 @@ import sys
 import structlog
 
 
+def _escaped(logger: object, method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Escapes what is not to be seen: names come from outside, and a terminal would obey what is in them."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[name] = value.encode("unicode_escape").decode()
+    return event
+
+
 def configure_logging(level: str) -> None:
     """Sends all logs, uvicorn's and picows's too, to standard error from the given level on."""
     shared: list[structlog.types.Processor] = [
@@ -15,7 +23,7 @@ def configure_logging(level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     rendering: list[structlog.types.Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        [_escaped, structlog.dev.ConsoleRenderer()]
         if sys.stderr.isatty()
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
