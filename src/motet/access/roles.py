@@ -12,7 +12,7 @@ from motet.errors import ConfigError
 READ: Final = "read"
 """Gets the document and the others' presence. Every role may, but `none`: what is not readable is not joined."""
 PRESENCE: Final = "presence"
-"""Is seen by the others, and may send them broadcasts."""
+"""Is seen by the others."""
 HISTORY: Final = "history"
 """Reads what was before."""
 ADMINISTRATION: Final = "administration"
