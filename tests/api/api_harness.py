@@ -15,7 +15,7 @@ from motet.api import build
 from motet.config import Settings
 from motet.errors import Unavailable
 from motet.ids import RoomName
-from motet.observability import AuditEvent
+from motet.observability import Event
 from motet.persistence import Journal, Kind, MemoryStore, Row
 from motet.rooms import Administration, Hub
 from support.tokens import SECRET, token
@@ -75,7 +75,7 @@ class Api:
 
     store: FailingStore = field(default_factory=FailingStore)
     clock: Clock = field(default_factory=Clock)
-    events: list[AuditEvent] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     faults: list[Exception] = field(default_factory=list)
     """What was raised past the application, as a server would log it."""
     root_path: str = ""

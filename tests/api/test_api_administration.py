@@ -56,7 +56,7 @@ async def test_who_shows_no_good_token_is_asked_for_one(api: Api, route: tuple[s
         None,
         "nonsense",
         api.token(exp=api.clock.now),
-        api.token(secret="another secret, and of 32 bytes too"),
+        api.token(secret="another secret of 32 bytes or more"),
     ):
         answer = await try_route(api, route, ROOM, bearer)
         assert answer.status == 401
@@ -509,7 +509,7 @@ async def test_each_decision_and_each_refusal_is_one_event(api: Api) -> None:
     await api.ask("PUT", f"{API}/rooms/{ROOM}?recreate")
     await api.ask("GET", f"{API}/rooms/{ROOM}/members", bearer=api.token("editor", user="eve"))
     await api.ask("GET", f"{API}/rooms/{ROOM}/members", bearer=None)
-    assert api.events == [
+    assert [event for event in api.events if isinstance(event, AccessRefused | Ruled)] == [
         Ruled("root", "revoke_user", "ada", "", "", "192.0.2.7"),
         Ruled("root", "revoke_token", "one", "", "", "192.0.2.7"),
         Ruled("root", "set_role", "ada", ROOM, "viewer", "192.0.2.7"),
