@@ -14,7 +14,7 @@ from typing import ClassVar
 from motet.errors import RoomDeleted
 from motet.ids import RoomName, Seq
 from motet.persistence.contract_model import OTHER, ROOM, data_of, play, raises, row
-from motet.persistence.port import Kind, RoomInfo, Snapshot, Store, StoredRoom, StoredRow
+from motet.persistence.port import Kind, RoomInfo, RoomOutline, RowInfo, Snapshot, Store, StoredRoom, StoredRow
 
 
 class StoreContract:
@@ -54,6 +54,18 @@ class StoreContract:
             loaded = await store.load(ROOM)
         stored = tuple(StoredRow(Seq(i), r.author, r.at, r.kind, r.data) for i, r in enumerate(rows, 1))
         assert loaded == StoredRoom(Seq(3), None, stored)
+
+    async def test_an_outline_is_the_newest_rows_and_the_snapshot_without_their_bytes(self) -> None:
+        """[P4]"""
+        async with self._opened() as store:
+            assert await store.outline(ROOM, 2) is None
+            await store.append([row(b"a" * n, author=f"a{n}", at=n) for n in (1, 2, 3)])
+            newest = (RowInfo(Seq(3), "a3", 3, 3), RowInfo(Seq(2), "a2", 2, 2))
+            assert await store.outline(ROOM, 2) == RoomOutline(Seq(3), Seq(0), None, 0, newest)
+            await store.compact(ROOM, Snapshot(Seq(3), b"whole", b"", 9), keep_rows=False)
+            assert await store.outline(ROOM, 2) == RoomOutline(Seq(3), Seq(3), 9, 5, ())
+            await store.delete(ROOM, 1, absent_too=False)
+            await raises(RoomDeleted, store.outline(ROOM, 2))
 
     async def test_numbers_are_gapless_in_each_room_of_a_batch(self) -> None:
         """[P2]"""

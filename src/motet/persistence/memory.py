@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 
 from motet.errors import RoomDeleted
 from motet.ids import RoomName, Seq
-from motet.persistence.port import RoomInfo, Row, Snapshot, StoredRoom, StoredRow, StoreStatistics, room_deleted
+from motet.persistence.port import (
+    RoomInfo,
+    RoomOutline,
+    Row,
+    RowInfo,
+    Snapshot,
+    StoredRoom,
+    StoredRow,
+    StoreStatistics,
+    room_deleted,
+)
 
 _NOTHING = Seq(0)
 
@@ -43,6 +53,17 @@ class MemoryStore:
         if held is None:
             return None
         return StoredRoom(held.head, held.snapshot, tuple(row for row in held.rows if row.seq > held.covered))
+
+    async def outline(self, room: RoomName, rows: int) -> RoomOutline | None:
+        self._refuse_deleted(room)
+        held = self._rooms.get(room)
+        if held is None:
+            return None
+        newest = tuple(RowInfo(row.seq, row.author, row.at, len(row.data)) for row in reversed(held.rows[-rows:]))
+        snapshot = held.snapshot
+        if snapshot is None:
+            return RoomOutline(held.head, Seq(0), None, 0, newest)
+        return RoomOutline(held.head, snapshot.seq, snapshot.at, len(snapshot.data), newest)
 
     async def append(self, rows: Sequence[Row]) -> Sequence[Seq]:
         for row in rows:

@@ -1,4 +1,4 @@
-"""The store port: what a room needs of a disk, in fifteen methods. `contract` tests an implementation of it.
+"""The store port: what a room needs of a disk, in sixteen methods. `contract` tests an implementation of it.
 
 Raised by every method: `Unavailable` when the store cannot answer now, `StoreCorrupt` (an Unavailable) when what it
 holds is damaged. Neither ever means that a room is absent. `RoomDeleted`, where it is named, means that the room's name
@@ -88,6 +88,29 @@ class RoomInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class RowInfo:
+    """A row of the log without its bytes."""
+
+    seq: Seq
+    author: str
+    at: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoomOutline:
+    """What an operator sees of a stored room, without its content."""
+
+    head: Seq
+    snapshot_seq: Seq
+    """0 without a snapshot."""
+    snapshot_at: int | None
+    snapshot_size: int
+    rows: tuple[RowInfo, ...]
+    """The newest rows held, the newest first."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreStatistics:
     """What the store takes, in bytes (all 0 but `size` where an implementation has no such thing)."""
 
@@ -114,6 +137,13 @@ class StoreReader(Protocol):
         """The rooms whose name starts with the prefix, in the order of their names; read in pages of bounded memory.
 
         Without those that were deleted.
+        """
+        ...
+
+    async def outline(self, room: RoomName, rows: int) -> RoomOutline | None:
+        """The room's newest snapshot and its newest rows (at most so many), without their bytes and unchecked.
+
+        None if there is none of this name. Raises RoomDeleted.
         """
         ...
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from motet.errors import StoreCorrupt
 from motet.ids import RoomName, Seq
 from motet.persistence.lock import DataLock
-from motet.persistence.port import RoomInfo, Row, Snapshot, StoredRoom, StoreStatistics
+from motet.persistence.port import RoomInfo, RoomOutline, Row, Snapshot, StoredRoom, StoreStatistics
 from motet.persistence.sqlite_file import DATABASE, errors_translated, prepare
 from motet.persistence.sqlite_read import ReadSession
 from motet.persistence.sqlite_write import SLACK_PAGES, WriteSession
@@ -46,6 +46,9 @@ class SqliteReader:
                 yield info
             last = page[-1].name
             page = await self._reader.run(partial(ReadSession.page_of_rooms, start=last, after=True))
+
+    async def outline(self, room: RoomName, rows: int) -> RoomOutline | None:
+        return await self._reader.run(lambda session: session.outline(room, rows))
 
     async def records(self, kind: str) -> Mapping[str, bytes]:
         return await self._reader.run(lambda session: session.records(kind))

@@ -10,7 +10,17 @@ from pathlib import Path
 from motet.errors import RoomDeleted, StoreCorrupt
 from motet.ids import RoomName, Seq
 from motet.persistence.checksum import record_checksum, room_salt, row_checksum, snapshot_checksum, tombstone_checksum
-from motet.persistence.port import Kind, RoomInfo, Snapshot, StoredRoom, StoredRow, StoreStatistics, room_deleted
+from motet.persistence.port import (
+    Kind,
+    RoomInfo,
+    RoomOutline,
+    RowInfo,
+    Snapshot,
+    StoredRoom,
+    StoredRow,
+    StoreStatistics,
+    room_deleted,
+)
 from motet.persistence.sqlite_file import open_reader, transaction
 
 PAGE = 256
@@ -22,6 +32,8 @@ _ROWS = "SELECT seq, at, kind, CAST(author AS BLOB), checksum, data FROM log WHE
 _SNAPSHOT = "SELECT seq, at, checksum, sidecar, data FROM snapshots WHERE room = ?"
 _TOMBSTONES = "SELECT name, at, checksum FROM tombstones"
 _RECORDS = "SELECT kind, key, checksum, value FROM records"
+_NEWEST_ROWS = "SELECT seq, author, at, length(data) FROM log WHERE room = ? ORDER BY seq DESC LIMIT ?"
+_SNAPSHOT_INFO = "SELECT seq, at, length(data) FROM snapshots WHERE room = ?"
 _PAGE_OF_ROOMS = f"""
     SELECT name,
         (SELECT max(seq) FROM log WHERE room = r.id),
@@ -85,6 +97,18 @@ class ReadSession:
     def page_of_history(self, after: int) -> list[tuple[int, int, int | None]]:
         """For up to PAGE rooms with a snapshot: the room's id, the snapshot's seq, when its first row was written."""
         return self._connection.execute(_PAGE_OF_HISTORY, (after,)).fetchall()
+
+    def outline(self, room: RoomName, rows: int) -> RoomOutline | None:
+        """Snapshot and newest rows, without their bytes."""
+        with transaction(self._connection, "BEGIN"):
+            found = self._connection.execute(ROOM_ID, (room,)).fetchone()
+            if found is None:
+                refuse_deleted(self._connection, room)
+                return None
+            newest = self._connection.execute(_NEWEST_ROWS, (found[0], rows)).fetchall()
+            seq, at, size = self._connection.execute(_SNAPSHOT_INFO, found).fetchone() or (0, None, 0)
+        infos = tuple(RowInfo(Seq(n), author, when, length) for n, author, when, length in newest)
+        return RoomOutline(Seq(max(seq, infos[0].seq if infos else 0)), Seq(seq), at, size, infos)
 
     def records(self, kind: str) -> Mapping[str, bytes]:
         """The records of a kind. All are read: a damaged kind, or a damaged page, must not make one absent."""
