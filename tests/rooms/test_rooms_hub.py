@@ -13,7 +13,7 @@ from motet.crdt import Replica
 from motet.errors import MotetError, Restarting, StoreCorrupt, Unavailable
 from motet.ids import RoomName, Seq
 from motet.persistence import Journal, Kind, MemoryStore, Row
-from motet.rooms import HocuspocusConnection, Hub, Keeper, YjsConnection
+from motet.rooms import HocuspocusConnection, Hub, Keeper, Served, YjsConnection
 from motet.sync import HOCUSPOCUS, YJS, SyncStep1, Update
 from motet.varint import write, write_bytes
 
@@ -139,6 +139,24 @@ async def test_a_room_is_loaded_once_for_all_who_ask_together(house: House) -> N
     first, second = await asyncio.gather(house.hub.open(ROOM), house.hub.open(ROOM))
     assert first is second
     assert house.store.loads == 1
+
+
+async def test_who_opens_a_room_that_leaves_again_before_they_are_told_gets_it_loaded_anew(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """[R2] [R17] Else they would be in a room that is nobody else's."""
+    opens = house.hub._open
+
+    async def leaves(name: RoomName) -> Served:
+        served = await opens(name)
+        if house.store.loads == 1:
+            asyncio.get_running_loop().call_soon(house.hub.let_go, served)
+        return served
+
+    monkeypatch.setattr(house.hub, "_open", leaves)
+    served = await house.hub.open(ROOM)
+    assert not served.closed
+    assert house.hub.served[ROOM] is served
 
 
 async def test_an_edit_reaches_the_others_and_the_store(house: House) -> None:

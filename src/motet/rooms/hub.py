@@ -144,7 +144,9 @@ class Hub:
         if task is None:
             task = self._opening[name] = asyncio.create_task(self._open(name))
             task.add_done_callback(lambda _: self._opening.pop(name, None))
-        return await asyncio.shield(task)
+        served = await asyncio.shield(task)
+        # Between its being open and our being told it may have left again: nobody was in it.
+        return await self.open(name) if served.closed else served
 
     async def _open(self, name: RoomName) -> Served:
         stored = await self._stored(name)
