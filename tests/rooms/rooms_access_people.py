@@ -50,7 +50,8 @@ class Frame(NamedTuple):
     payload: bytes
     pieces: tuple[Piece, ...] = ()
     update: bool = False
-    """It may come in another order than it was sent."""
+    """An Update: it may come in another order than it was sent, and its deletes count. Those of an answer that may not
+    be made are left out."""
 
 
 class Judge:
@@ -193,7 +194,7 @@ class Device:
             assert isinstance(step1, SyncStep1)
             self.answer(step1.state_vector)
         elif body[:2] == b"\x02\x01" and self.address and not self.member:
-            self.held.clear()
+            self.end()
 
 
 def auth(address: str, token: str) -> bytes:

@@ -92,7 +92,7 @@ class World:
         if len(frame.payload) > SLOW:
             view.pasts[device.member].large.append(frame)
         new = [p for p in frame.pieces if p.mark not in view.held and not view.allowed.get(p.mark)]
-        if {piece.lane for piece in new} <= may:
+        if {piece.lane for piece in new if piece.struct or frame.update} <= may:
             for piece in frame.pieces:
                 if piece.mark not in view.held and piece.lane in may:
                     view.allowed.setdefault(piece.mark, set()).add(device.member)
