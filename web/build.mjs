@@ -8,10 +8,11 @@ import { build } from "esbuild";
 const here = dirname(fileURLToPath(import.meta.url));
 const output = join(here, "../src/motet/web");
 const demo = join(output, "demo");
+const operators = join(output, "console");
 
 const bundle = await build({
   absWorkingDir: here,
-  entryPoints: { app: "src/main.ts", welcome: "pages/welcome.css" },
+  entryPoints: { app: "src/main.ts", console: "src/console/main.ts", welcome: "pages/welcome.css" },
   bundle: true,
   minify: true,
   format: "esm",
@@ -23,7 +24,8 @@ const bundle = await build({
   logLevel: "warning",
 });
 const built = Object.fromEntries(bundle.outputFiles.map((file) => [file.path.replace(/.*[\\/]/, ""), file.text]));
-const icon = `data:image/svg+xml,${encodeURIComponent((await page("icon.svg")).trim())}`;
+const drawing = (await page("icon.svg")).trim();
+const icon = `data:image/svg+xml,${encodeURIComponent(drawing)}`;
 
 await rm(demo, { recursive: true, force: true });
 await mkdir(demo, { recursive: true });
@@ -33,6 +35,21 @@ await write(join(demo, "THIRD_PARTY.txt"), await licences(Object.keys(bundle.met
 await write(
   join(demo, "index.html"),
   fill(await page("demo.html"), { icon, style: version(built["app.css"]), app: version(built["app.js"]) }),
+);
+
+// The console's policy allows nothing inline, so its icon is a file.
+await rm(operators, { recursive: true, force: true });
+await mkdir(operators, { recursive: true });
+await write(join(operators, "app.js"), built["console.js"]);
+await write(join(operators, "style.css"), built["console.css"]);
+await write(join(operators, "icon.svg"), `${drawing}\n`);
+await write(
+  join(operators, "index.html"),
+  fill(await page("console.html"), {
+    icon: version(drawing),
+    style: version(built["console.css"]),
+    app: version(built["console.js"]),
+  }),
 );
 await write(join(output, "index.html"), fill(await page("welcome.html"), { icon, css: built["welcome.css"].trim() }));
 

@@ -1,0 +1,102 @@
+/** What is not as it should be, in words, under the alerts' names, and where to look. */
+import { h } from "../dom";
+import { bytes, duration, plural } from "./format";
+import type { OneRoom, Room, Status } from "./model";
+import { overviewAddress, roomAddress } from "./route";
+
+/** Seconds. A person notices a delay of 100 ms; the disk may take longer, since nobody waits for it to type on. */
+const LAG = 0.1;
+const TO_PEER = 0.1;
+const TO_DISK = 0.5;
+/** Names of rooms or people in one line. */
+const NAMED = 5;
+
+export interface Finding {
+  isBad: boolean;
+  words: string;
+  /** The alert that tells of the same; its runbook has the cure. */
+  alert?: string;
+  links?: { words: string; address: string }[];
+}
+
+export function ofServer(status: Status, rooms: Room[]): Finding[] {
+  const { totals } = status;
+  const found: Finding[] = Object.entries(status.reasons).map(([part, reason]) => ({
+    isBad: true,
+    words: `Not ready, ${part}: ${reason}`,
+    alert: "MotetNotReady",
+  }));
+  if (!status.ready && found.length === 0) found.push({ isBad: true, words: "Not ready", alert: "MotetNotReady" });
+  if (status.divergences > 0)
+    found.push({
+      isBad: true,
+      words: `${plural(status.divergences, "divergence")} found since the start`,
+      alert: "MotetDivergence",
+    });
+  if (totals.behind > 0) {
+    const links = named(rooms.filter((room) => room.behind > 0).sort((a, b) => b.behind - a.behind));
+    if (links.length === 0) links.push({ words: "show the rooms", address: overviewAddress("behind") });
+    found.push({
+      isBad: false,
+      words: `${plural(totals.behind, "member reads", "members read")} too slowly`,
+      alert: "MotetMembersBehind",
+      links,
+    });
+  }
+  found.push(...slow("The event loop is late by", totals.loop_lag, LAG, "MotetLoopLag"));
+  found.push(...slow("From edit to peer, p99:", totals.peer_p99, TO_PEER));
+  found.push(...slow("From edit to disk, p99:", totals.durable_p99, TO_DISK, "MotetCommitsSlow"));
+  const suspended = rooms.filter((room) => room.suspended);
+  if (suspended.length > 0)
+    found.push({ isBad: true, words: `${plural(suspended.length, "room is", "rooms are")} suspended`, links: named(suspended) });
+  return found;
+}
+
+export function ofRoom(room: OneRoom): Finding[] {
+  const found: Finding[] = [];
+  if (room.suspended) found.push({ isBad: true, words: "This room is suspended: it takes no edits" });
+  for (const member of room.members.filter(({ behind }) => behind).slice(0, NAMED)) {
+    const who = member.user || "somebody unknown";
+    const seen = member.last_seen === null ? "" : `, last heard ${duration(member.last_seen)} ago`;
+    found.push({
+      isBad: false,
+      words: `${who} (${member.dialect}, ${member.address}) reads too slowly: ${bytes(member.buffered)} wait${seen}`,
+      alert: "MotetMembersBehind",
+    });
+  }
+  found.push(...slow("Its last edit took long to reach the disk:", room.lag, TO_DISK, "MotetCommitsSlow"));
+  return found;
+}
+
+function slow(words: string, seconds: number | null, most: number, alert?: string): Finding[] {
+  if (seconds === null || seconds <= most) return [];
+  return [{ isBad: seconds > 10 * most, words: `${words} ${duration(seconds)}`, ...(alert === undefined ? {} : { alert }) }];
+}
+
+function named(rooms: Room[]): { words: string; address: string }[] {
+  return rooms.slice(0, NAMED).map(({ room }) => ({ words: room, address: roomAddress(room) }));
+}
+
+/** A list that is drawn again only when it says something else: a link in it may have the focus. */
+export class Findings {
+  readonly element = h("ul", { class: "findings" });
+  private drawn = "";
+
+  constructor(private readonly nothing: string) {}
+
+  show(found: Finding[]): void {
+    const now = JSON.stringify(found);
+    if (now === this.drawn) return;
+    this.drawn = now;
+    const items = found.map(({ isBad, words, alert, links = [] }) =>
+      h(
+        "li",
+        { class: isBad ? "bad" : "warn" },
+        h("span", {}, words),
+        ...links.map(({ words, address }) => h("a", { href: address }, words)),
+        alert === undefined ? null : h("code", { class: "alert", title: "The alert, as the runbook names it" }, alert),
+      ),
+    );
+    this.element.replaceChildren(...(items.length > 0 ? items : [h("li", { class: "good" }, this.nothing)]));
+  }
+}

@@ -1,0 +1,18 @@
+/** What a view is, and what it is given. */
+import type { Api } from "./api";
+import type { Status } from "./model";
+import type { Stream } from "./stream";
+
+export interface View {
+  /** For the window's title. */
+  readonly title: string;
+  readonly element: HTMLElement;
+  close(): void;
+}
+
+export interface Around {
+  api: Api;
+  stream: Stream;
+  /** The header shows what the server says of itself, whichever view heard it. */
+  onStatus: (status: Status) => void;
+}
