@@ -141,7 +141,7 @@ class App:
             self._refused(upgrade, "", error)
             raise error
         if upgrade.path == HOCUSPOCUS_PATH:
-            return HocuspocusConnection(self.hub, self._credentials(upgrade))
+            return HocuspocusConnection(self.hub, self._credentials(upgrade), upgrade.id)
         if upgrade.path.startswith(YJS_PATH):
             credentials = self._credentials(upgrade)
             return await self._accept_yjs(upgrade, credentials)
@@ -167,7 +167,7 @@ class App:
         except MotetError as e:
             self._refused(upgrade, name, e, user)
             raise Refusal(e, (frame(YJS.denied("", str(e))),), key) from e
-        return YjsConnection(self.hub, served, grant, upgrade.address, key)
+        return YjsConnection(self.hub, served, grant, upgrade.address, key, upgrade.id)
 
     async def _open_for(self, grant: Grant, room: RoomName, upgrade: Upgrade) -> Served:
         role = self.access.role(grant, room)
@@ -180,8 +180,10 @@ class App:
 
     def _refused(self, upgrade: Upgrade, room: str, error: MotetError, user: str = "") -> None:
         self.hub.counts.refused += 1
-        dialect = "yjs" if room else ""
-        self.hub.observe(AccessRefused.by(error, user=user, room=room, dialect=dialect, address=upgrade.address))
+        dialect, address = "yjs" if room else "", upgrade.address
+        self.hub.observe(
+            AccessRefused.by(error, user=user, room=room, dialect=dialect, address=address, connection=upgrade.id)
+        )
 
     async def run(self, on_started: Callable[[str], None] = lambda url: None) -> None:
         """Serves until SIGTERM or SIGINT; `on_started` gets the address when it listens.

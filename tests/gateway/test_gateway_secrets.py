@@ -80,5 +80,7 @@ async def test_no_token_gets_into_the_log() -> None:
 
 def test_an_upgrade_does_not_show_what_may_be_a_token() -> None:
     """[G23] Not even in a traceback that shows variables."""
-    upgrade = Upgrade("/ws/a", {"token": TOKEN}, {"authorization": TOKEN, "cookie": TOKEN}, "::1", (f"bearer.{TOKEN}",))
-    assert repr(upgrade) == "Upgrade(path='/ws/a', address='::1')"
+    upgrade = Upgrade(
+        "/ws/a", {"token": TOKEN}, {"authorization": TOKEN, "cookie": TOKEN}, "::1", (f"bearer.{TOKEN}",), "1f"
+    )
+    assert repr(upgrade) == "Upgrade(path='/ws/a', address='::1', id='1f')"

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from itertools import count
+from secrets import token_hex
 
 from motet.errors import MotetError, RateLimited, Restarting, TryLater
 from motet.gateway import upgrade as handshake
@@ -63,6 +65,8 @@ class Gateway:
         self._pending: dict[PicowsWire, None] = {}
         self._per_address: Counter[str] = Counter()
         self._draining = False
+        self._ids = count(1)
+        self._prefix = token_hex(2)  # tells the connections of two processes apart in one place of logs
         self._sweeps = 0
         self._next_sweep: asyncio.TimerHandle | None = None
 
@@ -79,6 +83,10 @@ class Gateway:
             pending=len(self._pending),
             heads=len(self._heads),
         )
+
+    def next_id(self) -> str:
+        """What the next connection is called."""
+        return f"{self._prefix}-{next(self._ids):x}"
 
     def head_awaited(self, transport: asyncio.Transport) -> None:
         """A socket owes us a request head. Where too many do, the oldest is closed: honest clients send it at once."""

@@ -138,8 +138,9 @@ class HttpProtocol(HttpToolsProtocol):
             return
         scope = self.scope
         address = scope["client"][0] if scope["client"] else UNIX
+        name = self._gateway.next_id()
         try:
-            upgrade = parse_upgrade(scope["method"], self.url, scope["http_version"], self.headers, address)
+            upgrade = parse_upgrade(scope["method"], self.url, scope["http_version"], self.headers, address, name)
         except BadUpgrade as error:
             self._refuse(error.status, str(error), *error.headers)
             return

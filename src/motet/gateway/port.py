@@ -30,6 +30,8 @@ class Upgrade:
     subprotocols: tuple[str, ...] = field(repr=False)
     """As offered. The gateway answers with the first that is not `bearer.<token>`, or with that where there is no
     other: a browser fails when none of its own comes back."""
+    id: str = ""
+    """What the connection is called in logs and traces: short, and unique in this process."""
 
 
 class Connection(Protocol):

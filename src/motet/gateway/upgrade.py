@@ -31,7 +31,7 @@ class BadUpgrade(Exception):
 
 
 def parse_upgrade(
-    method: str, target: bytes, version: str, raw_headers: Sequence[tuple[bytes, bytes]], address: str
+    method: str, target: bytes, version: str, raw_headers: Sequence[tuple[bytes, bytes]], address: str, id: str = ""
 ) -> Upgrade:
     """The request, understood. `target` is the request target without the root path; header names are in lower case.
 
@@ -69,7 +69,7 @@ def parse_upgrade(
     except ValueError:  # UnicodeDecodeError is one too
         raise BadUpgrade("the address is not percent-encoded UTF-8, or has too many parameters") from None
     offered = (name.strip() for name in headers.get("sec-websocket-protocol", "").split(","))
-    return Upgrade(path, query, headers, address, tuple(name for name in offered if name))
+    return Upgrade(path, query, headers, address, tuple(name for name in offered if name), id)
 
 
 def accepted(upgrade: Upgrade) -> bytes:

@@ -46,6 +46,7 @@ class AccessGranted:
     dialect: str
     address: str
     token_id: str
+    connection: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,15 @@ class AccessRefused:
     dialect: str
     address: str
     cause: str = ""
+    connection: str = ""
 
     @classmethod
-    def by(cls, error: MotetError, *, user: str, room: str, dialect: str, address: str) -> AccessRefused:
+    def by(
+        cls, error: MotetError, *, user: str, room: str, dialect: str, address: str, connection: str = ""
+    ) -> AccessRefused:
         """The event of this error, with what lies behind one that is no fault of the peer's."""
         cause = str(error.__cause__) if isinstance(error, Unavailable) and error.__cause__ is not None else ""
-        return cls(user, room, str(error), error.code, dialect, address, cause)
+        return cls(user, room, str(error), error.code, dialect, address, cause, connection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ class AccessEnded:
     code: int
     dialect: str
     address: str
+    connection: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,7 @@ class RoleChanged:
     before: str
     role: str
     address: str
+    connection: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +190,7 @@ class EditRefused:
     room: str
     reason: str
     address: str
+    connection: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +324,7 @@ class Unexpected:
     room: str = ""
     user: str = ""
     event: str = ""
+    connection: str = ""
 
 
 Event = (

@@ -29,7 +29,9 @@ class Connection(ABC):
 
     dialect: Dialect
 
-    def __init__(self, hub: Hub, address: str) -> None:
+    def __init__(self, hub: Hub, address: str, id: str = "") -> None:
+        self.id = id
+        """What it is called in logs and traces."""
         self.hub = hub
         self.counts = hub.counts
         self.address = address
@@ -39,6 +41,9 @@ class Connection(ABC):
         self.over = False
         self.meter = hub.rates.meter(address)
         self._heard = 0.0
+        self._probed = 0.0
+        self.round_trip: float | None = None
+        """Seconds from the newest `probe` to anything that came from the peer after it."""
         self._pauses = 0
         self._slow_until = 0.0
         self._slow: asyncio.TimerHandle | None = None
@@ -68,7 +73,7 @@ class Connection(ABC):
             self.pending = False
             self.wire.signed_in()
         name, address = self.dialect.name, self.address
-        hub.observe(AccessGranted(grant.user, served.name, role.name, name, address, grant.token_id))
+        hub.observe(AccessGranted(grant.user, served.name, role.name, name, address, grant.token_id, self.id))
         return seat
 
     def give_up_seat(self, document: str) -> Seat | None:
@@ -82,7 +87,8 @@ class Connection(ABC):
         """Tells whoever listens that somebody was not let in."""
         self.counts.refused += 1
         name, address = self.dialect.name, self.address
-        self.hub.observe(AccessRefused.by(error, user=user, room=room, dialect=name, address=address))
+        event = AccessRefused.by(error, user=user, room=room, dialect=name, address=address, connection=self.id)
+        self.hub.observe(event)
 
     def pause(self) -> None:
         """Reads nothing more, until as many `resume`s."""
@@ -155,6 +161,14 @@ class Connection(ABC):
     def heard(self) -> None:
         """The socket showed a sign of life after a ping."""
         self._heard = self.hub.now()
+        if self._probed:
+            self.round_trip, self._probed = self._heard - self._probed, 0.0
+
+    def probe(self) -> None:
+        """Measures the round trip anew."""
+        if not self._probed:
+            self._probed = self.hub.now()
+            self.wire.ping()
 
     def challenged(self, seat: Seat) -> None:
         """Another device claims an entry of ours: ours stays if this socket still answers."""

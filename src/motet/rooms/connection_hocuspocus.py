@@ -57,9 +57,9 @@ class HocuspocusConnection(Connection):
 
     dialect = HOCUSPOCUS
 
-    def __init__(self, hub: Hub, credentials: Credentials) -> None:
+    def __init__(self, hub: Hub, credentials: Credentials, id: str = "") -> None:
         """`credentials` are those of the upgrade: their token is used for documents that show none."""
-        super().__init__(hub, credentials.address)
+        super().__init__(hub, credentials.address, id)
         self._credentials = credentials
         self._pending_bytes = 0
         self._documents: dict[str, Document] = {}

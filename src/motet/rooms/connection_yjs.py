@@ -17,9 +17,9 @@ class YjsConnection(Connection):
 
     dialect = YJS
 
-    def __init__(self, hub: Hub, served: Served, grant: Grant, address: str, key: str) -> None:
+    def __init__(self, hub: Hub, served: Served, grant: Grant, address: str, key: str, id: str = "") -> None:
         """`key` says who it is and what it wants, for refusals."""
-        super().__init__(hub, address)
+        super().__init__(hub, address, id)
         self.pending = False  # it was asked before the upgrade was answered
         self._key = key
         self._served = served

@@ -46,8 +46,17 @@ class Hold(Enum):
 class Owner(Protocol):
     """The connection that a seat belongs to."""
 
+    id: str
+    """What it is called in logs and traces."""
     address: str
     """The peer's IP address, or "unix"."""
+
+    round_trip: float | None
+    """Seconds, of the newest `probe`."""
+
+    def probe(self) -> None:
+        """Measures the round trip anew."""
+        ...
 
     def pause(self) -> None:
         """Reads nothing more, until as many `resume`s."""

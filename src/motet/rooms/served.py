@@ -231,7 +231,8 @@ class Served:
         self.perform(self.room.set_role(member, role, self.host.now()))
         self.arm_presence()
         seat.owner.role_changed(seat)
-        self.host.observe(RoleChanged(member.grant.user, self.name, before.name, role.name, seat.owner.address))
+        user, owner = member.grant.user, seat.owner
+        self.host.observe(RoleChanged(user, self.name, before.name, role.name, owner.address, owner.id))
 
     def expel(self, seat: Seat, error: MotetError) -> None:
         """The member may not be here any more: it goes, and nothing that waits of it stays."""
@@ -339,7 +340,7 @@ class Served:
             encoded = seat.group.encode(effect.out, effect.data)
             if effect.out is Out.DENIED:
                 user, reason = seat.member.grant.user, effect.data.decode()
-                self.host.observe(EditRefused(user, self.name, reason, seat.owner.address))
+                self.host.observe(EditRefused(user, self.name, reason, seat.owner.address, seat.owner.id))
         if encoded:
             seat.wire.write(encoded)
             self.host.counts.frames_out += 1
@@ -361,8 +362,7 @@ class Served:
         else:
             self.leave(seat, clean=True)
             self.host.counts.dismissed += 1
-            grant, error = seat.member.grant, effect.error
-            self.host.observe(
-                AccessEnded(grant.user, self.name, str(error), error.code, seat.group.dialect.name, seat.owner.address)
-            )
-            seat.owner.dismissed(seat, error)
+            user, error, owner = seat.member.grant.user, effect.error, seat.owner
+            dialect = seat.group.dialect.name
+            self.host.observe(AccessEnded(user, self.name, str(error), error.code, dialect, owner.address, owner.id))
+            owner.dismissed(seat, error)
