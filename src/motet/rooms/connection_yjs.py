@@ -11,6 +11,9 @@ from motet.rooms.served import Served
 from motet.rooms.wire import Wire
 from motet.sync import YJS, frame
 
+STAYED = 20.0
+"""Seconds: who was in for so long is closed at once, for even if it comes back each time, that is no loop."""
+
 
 class YjsConnection(Connection):
     """A y-websocket client: one room, its errors told by an auth message and the close code."""
@@ -25,6 +28,7 @@ class YjsConnection(Connection):
         self._served = served
         self._grant = grant
         self._seat: Seat | None = None
+        self._opened_at = hub.now()
 
     def opened(self, wire: Wire) -> None:
         super().opened(wire)
@@ -76,6 +80,10 @@ class YjsConnection(Connection):
         """It cannot be told. An edit that it may not make any more is refused, and then it is."""
 
     def _turn_away(self, error: MotetError) -> None:
-        """[G1] Says why, in the two ways there are. Old clients come back at once, whatever the code says."""
+        """[G1] Says why, in the two ways there are. Old clients come back at once, whatever the code says, and are
+        held; but not the second window of somebody who had been in for long."""
         self.wire.write(frame(YJS.denied("", str(error))))
-        self.wire.turn_away(error, self._key)
+        if self.hub.now() - self._opened_at >= STAYED:
+            self.hang_up(error)
+        else:
+            self.wire.turn_away(error, self._key)
