@@ -45,6 +45,11 @@ class Member(RawClient):
         """It was sent the document."""
         return bool(self.counts[wire.SYNC, wire.STEP2])
 
+    def stop_reading(self) -> None:
+        """From now on what comes stays in the kernel's buffers."""
+        assert self._reader is not None
+        self._reader.cancel()
+
     async def heard(self) -> None:
         """Everything that it sent so far was dealt with, or it was sent away."""
         kind = (wire.SYNC, wire.STEP2) if self.document is None else (wire.PONG, 0)
