@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from enum import Enum, auto
 
-from motet.access import Credentials
+from motet.access import Credentials, Grant
 from motet.errors import Forbidden, MotetError, NotAuthenticated, OverQuota, ProtocolViolation, Scope, Unavailable
 from motet.ids import RoomName, is_room_name
 from motet.presence import EMPTY
@@ -20,6 +20,9 @@ from motet.sync import HOCUSPOCUS, Auth, Leave, Message, Ping, Pong, Session, Up
 
 FRESH_TOKEN = 10.0
 """Seconds in which a document whose grant has expired must show a fresh token [X6]."""
+
+ASK_AGAIN = 5.0
+"""Seconds until it is asked again who somebody is, where that could not be known [X64]."""
 
 
 class State(Enum):
@@ -208,16 +211,16 @@ class HocuspocusConnection(Connection):
         try:
             if not is_room_name(name):
                 raise Forbidden("a room name is 1-256 bytes of UTF-8 without control characters")
-            grant = await self.hub.access.identify(self._credentials_of(document.token), RoomName(name))
+            grant = await self._identify(address, document, RoomName(name))
             user = grant.user
             self.hub.access.role(grant, RoomName(name))  # before the room is loaded for somebody who may not read it
             await self.hub.join_in_line(user, self.address, RoomName(name))
             served = await self.hub.open(RoomName(name))
-            if self.over or self._documents.get(address) is not document or document.state is not State.OPENING:
+            if not self._is_opening(address, document):
                 return
             document.seat = self.take_seat(served, grant, address)
         except MotetError as e:
-            if self._documents.get(address) is document and not self.over:
+            if self._is_opening(address, document):
                 self._deny(address, e, user=user)
             return
         document.state = State.OPEN
@@ -230,6 +233,25 @@ class HocuspocusConnection(Connection):
             except ProtocolViolation as e:
                 self.hang_up(e)
                 break
+
+    def _is_opening(self, address: str, document: Document) -> bool:
+        return not self.over and self._documents.get(address) is document and document.state is State.OPENING
+
+    async def _identify(self, address: str, document: Document, room: RoomName) -> Grant:
+        """[X64] Whose document it is. Where that cannot be known now the document waits, and it is asked again: a
+        provider that is told of a refusal does not come back by itself, and one whose socket is closed loops."""
+        waits = False
+        while True:
+            try:
+                return await self.hub.access.identify(self._credentials_of(document.token), room)
+            except Unavailable as e:
+                if not self._is_opening(address, document):
+                    raise
+                if not waits:
+                    waits = True
+                    self.refused(room, e)
+                    self._keep_alive_later()
+            await asyncio.sleep(ASK_AGAIN)
 
     # ---- leaving
 
@@ -258,12 +280,13 @@ class HocuspocusConnection(Connection):
             self._keeping_alive = asyncio.get_running_loop().call_later(KEEP_ALIVE, self._keep_alive)
 
     def _keep_alive(self) -> None:
-        """[R7] No room speaks on a socket whose documents are all denied; a silent one is given up and opened anew."""
+        """[R7] No room speaks on a socket whose documents are all denied, or wait; a silent one is given up and opened
+        anew."""
         self._keeping_alive = None
-        denied = next((a for a, document in self._documents.items() if document.state is State.DENIED), None)
-        if denied is not None:
+        outside = next((a for a, document in self._documents.items() if document.state is not State.OPEN), None)
+        if outside is not None:
             if not self.seats:
-                self.wire.write(frame(HOCUSPOCUS.awareness(denied, EMPTY)))
+                self.wire.write(frame(HOCUSPOCUS.awareness(outside, EMPTY)))
             self._keep_alive_later()
 
     def oversized(self, size: int, head: bytes) -> None:
