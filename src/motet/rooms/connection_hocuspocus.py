@@ -18,6 +18,11 @@ from motet.rooms.seat import Seat
 from motet.rooms.wire import Wire
 from motet.sync import HOCUSPOCUS, Auth, Leave, Message, Ping, Pong, Session, Update, address_of, frame, split_address
 
+NO_ROOM_NAME = "a room name is 1-256 bytes of UTF-8 without control characters"
+
+MAX_ADDRESS = 1024
+"""Characters of a room's name and a session. Who writes a longer one is refused, and it is not remembered."""
+
 FRESH_TOKEN = 10.0
 """Seconds in which a document whose grant has expired must show a fresh token [X6]."""
 
@@ -70,6 +75,7 @@ class HocuspocusConnection(Connection):
         self._session = Session()
         self._keeping_alive: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
+        self._unread = False
 
     def opened(self, wire: Wire) -> None:
         super().opened(wire)
@@ -103,8 +109,7 @@ class HocuspocusConnection(Connection):
 
     def _handle(self, message: Message, document: Document | None) -> None:
         if isinstance(message, Ping):
-            pong = HOCUSPOCUS.pong(message.document)
-            self.wire.write(frame(pong))
+            self._say(HOCUSPOCUS.pong(message.document))
         elif isinstance(message, Pong):
             pass
         elif isinstance(message, Leave):
@@ -116,6 +121,19 @@ class HocuspocusConnection(Connection):
             self._hold(document, message)
         elif document.seat is not None:
             self._in_room(document, document.seat, message)
+
+    def _say(self, answer: bytes) -> None:
+        """[X78] What no room says, at the peer's asking. Who does not read it is not read."""
+        self.wire.write(frame(answer))
+        if not self._unread and self.wire.buffered() > self.hub.settings.high_water_bytes:
+            self._unread = True
+            self.pause()
+
+    def drained(self) -> None:
+        if self._unread:
+            self._unread = False
+            self.resume()
+        super().drained()
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
@@ -140,7 +158,7 @@ class HocuspocusConnection(Connection):
     def role_changed(self, seat: Seat) -> None:
         """Tells the provider its scope: it may write something, or it may not."""
         readonly = not seat.served.room.permit.may_write(seat.member)
-        self.wire.write(frame(HOCUSPOCUS.authenticated(seat.group.document, readonly=readonly)))
+        self._say(HOCUSPOCUS.authenticated(seat.group.document, readonly=readonly))
 
     # ---- a fresh token
 
@@ -150,7 +168,7 @@ class HocuspocusConnection(Connection):
         document, now = self._documents[address], self.hub.now()
         if not document.expired:
             document.expired = now
-            self.wire.write(frame(HOCUSPOCUS.token_request(address)))
+            self._say(HOCUSPOCUS.token_request(address))
         elif now - document.expired >= FRESH_TOKEN:
             super().expired(seat)
 
@@ -184,13 +202,18 @@ class HocuspocusConnection(Connection):
 
     def _open(self, message: Message) -> None:
         address = message.document
-        if address not in self._documents and len(self._documents) >= self.hub.settings.max_rooms_per_connection:
-            limit = self.hub.settings.max_rooms_per_connection
+        if len(address) > MAX_ADDRESS:
+            self._deny(address, Forbidden(NO_ROOM_NAME), keep=False)
+            return
+        limit = self.hub.settings.max_rooms_per_connection
+        too_many = address not in self._documents and len(self._documents) >= limit
+        if too_many or len(self._opening) >= limit:  # also for documents that were left meanwhile
             self._deny(address, OverQuota(f"over max_rooms_per_connection = {limit}"), keep=False)
             return
         document = self._documents[address] = Document(message.token if isinstance(message, Auth) else "")
         self._hold(document, message)
-        self._start(self._join(address, document))
+        if document.state is State.OPENING:
+            self._start(self._join(address, document))
 
     def _hold(self, document: Document, message: Message) -> None:
         settings = self.hub.settings
@@ -210,7 +233,7 @@ class HocuspocusConnection(Connection):
         user = ""
         try:
             if not is_room_name(name):
-                raise Forbidden("a room name is 1-256 bytes of UTF-8 without control characters")
+                raise Forbidden(NO_ROOM_NAME)
             grant = await self._identify(address, document, RoomName(name))
             user = grant.user
             self.hub.access.role(grant, RoomName(name))  # before the room is loaded for somebody who may not read it
@@ -271,9 +294,9 @@ class HocuspocusConnection(Connection):
         if keep:
             document = self._documents.setdefault(address, Document(""))
             document.state, document.seat, document.held = State.DENIED, None, []
-            document.expired = 0.0
+            document.token, document.expired = "", 0.0
             self._keep_alive_later()
-        self.wire.write(frame(HOCUSPOCUS.denied(address, str(error))))
+        self._say(HOCUSPOCUS.denied(address, str(error)))
 
     def _keep_alive_later(self) -> None:
         if self._keeping_alive is None and not self.over:
@@ -286,7 +309,7 @@ class HocuspocusConnection(Connection):
         outside = next((a for a, document in self._documents.items() if document.state is not State.OPEN), None)
         if outside is not None:
             if not self.seats:
-                self.wire.write(frame(HOCUSPOCUS.awareness(outside, EMPTY)))
+                self._say(HOCUSPOCUS.awareness(outside, EMPTY))
             self._keep_alive_later()
 
     def oversized(self, size: int, head: bytes) -> None:

@@ -110,6 +110,8 @@ class Room(Taking):
         if isinstance(message, Awareness):
             return self._awareness(member, message.data, now)
         if isinstance(message, QueryAwareness):
+            if member.is_behind():
+                return NOTHING  # [R9] it gets the roster when it has drained
             return [Send(member, Out.AWARENESS, self.roster.full() or EMPTY)]
         if isinstance(message, BroadcastStateless) and self.permit.may_write(member):
             return [Broadcast(Out.STATELESS, message.payload.encode(), None)]
