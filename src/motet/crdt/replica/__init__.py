@@ -1,7 +1,9 @@
 """The structural replica: the hot path's view of a Yjs document. Pure; see `Replica`."""
 
+from motet.crdt.replica.difference import Difference
 from motet.crdt.replica.gate import MAX_WAITING
 from motet.crdt.replica.news import News
+from motet.crdt.replica.probe import Holding, Lack, as_text, holding, lack, lowered
 from motet.crdt.replica.replica import Replica
 from motet.crdt.replica.scan import MAX_CLIENTS, MAX_CLOCK, read_state_vector
 from motet.crdt.replica.slow import SLOW
@@ -17,8 +19,15 @@ __all__ = [
     "MAX_WAITING",
     "SLOW",
     "TAKEN",
+    "Difference",
+    "Holding",
+    "Lack",
     "News",
     "Replica",
     "Touched",
+    "as_text",
+    "holding",
+    "lack",
+    "lowered",
     "read_state_vector",
 ]

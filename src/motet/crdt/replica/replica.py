@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from motet.crdt.replica.catchup import CatchUp
 from motet.crdt.replica.compaction import Compaction
+from motet.crdt.replica.difference import Difference, difference
 from motet.crdt.replica.gate import Gate
 from motet.crdt.replica.lane import Lane
 from motet.crdt.replica.news import Ledger, News
@@ -129,6 +130,10 @@ class Replica:
         """Every client's next clock, encoded; of what is integrated, never of what waits."""
         return self._store.state_vector()
 
+    def ends(self) -> dict[int, int]:
+        """The same, not encoded."""
+        return {client: lane.end for client, lane in self._store.lanes.items()}
+
     def diff(self, state_vector: bytes = b"\0") -> bytes:
         """An update: the structs that a peer with this state vector lacks, and every delete. Raises MalformedUpdate."""
         return self._store.diff(read_state_vector(state_vector))
@@ -140,6 +145,12 @@ class Replica:
     def lacks(self, state_vector: bytes) -> bool:
         """Whether the peer with this state vector has structs that are not here. Raises MalformedUpdate."""
         return any(clock > self._store.end(client) for client, clock in read_state_vector(state_vector).items())
+
+    def differs(self, other: Replica) -> Generator[None, None, Difference | None]:
+        """The first ids in which the other differs, of what is integrated; in steps of about a millisecond.
+
+        As with state_hash, a delete that only one knows is a question: it may be an implicit one."""
+        return (yield from difference(self._store, other._store))
 
     def chunks(self, state_vector: bytes, limit: int = 1 << 20) -> Iterator[bytes]:
         """The diff as updates of about `limit` bytes at most (one struct may exceed it), at least one, deletes last.
@@ -178,6 +189,12 @@ class Replica:
     def size(self) -> int:
         """Bytes held: structs, deleted ranges, and what each client id takes by itself."""
         return self._store.size
+
+    @property
+    def probe_size(self) -> int:
+        """About how many bytes a peer that holds the same answers to a probe (`lowered`) with: the last id of each
+        client, and every delete."""
+        return self._store.probe_size()
 
     @property
     def waiting_bytes(self) -> int:

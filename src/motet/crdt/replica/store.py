@@ -11,7 +11,7 @@ from motet.crdt.replica.assemble import Cut, assemble, encode_dead
 from motet.crdt.replica.catchup import STEP, History
 from motet.crdt.replica.conflict import Comparison
 from motet.crdt.replica.cutting import part, split
-from motet.crdt.replica.lane import FIRST_ROOT, IN_MAP, LANE_BYTES, MAX_RUN, UNKNOWN, Lane, Mark, Segment
+from motet.crdt.replica.lane import FIRST_ROOT, IN_MAP, LANE_BYTES, MAX_RUN, SEGMENT, UNKNOWN, Lane, Mark, Segment
 from motet.crdt.replica.ranges import RANGE_BYTES, Ranges
 from motet.crdt.replica.scan import (
     ANY,
@@ -34,6 +34,7 @@ from motet.crdt.replica.values import Bytes, skip_text
 from motet.errors import IdConflict, MalformedUpdate
 from motet.varint import write
 
+_LAST: Final = 48  # bytes of one id of a client, with its head: clients and clocks take 5 and 3
 _TYPES: Final = (TYPE, GC, DELETED)  # what may have been a type
 _NO_TYPE: Final = -1
 _TORN: Final = -2
@@ -252,6 +253,11 @@ class Store:
         """Every client's next clock, encoded."""
         lanes = self.lanes
         return write(len(lanes)) + b"".join([lane.me + write(lane.end) for lane in lanes.values()])
+
+    def probe_size(self) -> int:
+        """As Replica.probe_size: a struct may be large if its segment is."""
+        last = sum(_LAST + max(0, len(lane.segments[-1].data) - SEGMENT) for lane in self.lanes.values())
+        return last + RANGE_BYTES * sum(ranges.count for ranges in self.dead.values())
 
     def diff(self, have: Mapping[int, int]) -> bytes:
         """An update of the structs from these clocks on, and every delete."""
