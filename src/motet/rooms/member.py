@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -37,6 +37,10 @@ class Member:
     began: bool = False
     """[H8] The client has begun a sync, which it counts as one unsaved change: its next sync step 2 has a status of its
     own. What it sends after it has begun holds all that it counts, whichever of our questions it answers."""
+    unanswered: int = 0
+    """Sync step 1s that were sent and not answered yet."""
+    stale: int = 0
+    """Of these, the first so many asked on behalf of a replica that is gone: their answers leave out what was lost."""
     owed: int = 0
     """Statuses withheld for updates that were not taken; they follow the commit of the member's next sync step 2."""
     refused: int = 0
@@ -47,6 +51,12 @@ class Member:
     """Why something of it was refused; once is enough."""
     asked: bool = False
     """Sync step 1 was sent because something of it is parked; cleared when nothing is."""
+
+    synced: bool = False
+    """It has asked for what it lacks, so it is to hold all that the room holds."""
+    probe: Callable[[bytes], None] | None = None
+    """[V3] Its next sync step 2 answers a probe, and is told to this: answers come in the order of the questions, and
+    nothing was unanswered when it was sent."""
 
     behind_since: float = 0.0
     """When the member last made progress while it is behind (seconds); 0.0 while it is not."""
@@ -64,3 +74,8 @@ class Member:
     def is_behind(self) -> bool:
         """Whether document frames are kept back from it."""
         return self.behind_since > 0.0
+
+    def is_sound(self) -> bool:
+        """[V4] Whether it is to hold exactly what the room holds: nothing of it was refused, waits, or is asked for."""
+        in_doubt = self.strikes or self.told or self.refused or self.owed or self.parked or self.began
+        return self.synced and not (in_doubt or self.unanswered or self.is_behind())

@@ -6,8 +6,10 @@ The rules in brackets are those of docs/PROTOCOL.md.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 from motet.access import PRESENCE, Role, Roles
-from motet.crdt.replica import Replica
+from motet.crdt.replica import Replica, lowered, read_state_vector
 from motet.errors import MalformedUpdate, ProtocolViolation, TryLater
 from motet.ids import MemberId
 from motet.presence import EMPTY, Identity, Roster
@@ -37,12 +39,14 @@ class Room(Taking):
         self.roster = roster
         self.members: dict[MemberId, Member] = {}
         self.departed: dict[MemberId, Member] = {}
-        """Who left while something of theirs waits for its causes; bounded by what may wait."""
+        """Who left while something of theirs is still to come; bounded by what may wait."""
         self.catch_up = CatchUp(replica)
         self._congesting: list[Member] = []
         self._users: dict[int, str] = {}  # of members, of the departed, and of those in `_leaving`
         self._leaving: list[MemberId] = []  # who left since the last tick, which may still write their rows
         self._spoke = now
+        self.changed = now
+        """When there were news, last (seconds)."""
 
     # ---- coming and going
 
@@ -71,7 +75,7 @@ class Room(Taking):
         if self.members.pop(member.id, None) is not None:
             self.roster.leave(member.id, now, clean)
             self.roster.audience = len(self.members)
-            if member.parked:
+            if self.waits(member):
                 self.departed[member.id] = member
             else:
                 self._bury(member)
@@ -104,7 +108,7 @@ class Room(Taking):
         if isinstance(message, Update):
             return self.update(member, message.data)
         if isinstance(message, SyncStep2):
-            return self.step2(member, message.data)
+            return self._step2(member, message.data)
         if isinstance(message, SyncStep1):
             return self._step1(member, message.state_vector, now)
         if isinstance(message, Awareness):
@@ -117,11 +121,22 @@ class Room(Taking):
             return [Broadcast(Out.STATELESS, message.payload.encode(), None)]
         return NOTHING
 
+    def _step2(self, member: Member, data: bytes) -> Effects:
+        if member.probe is not None:
+            answered, member.probe = member.probe, None
+            answered(data)
+            if self.over_quota:
+                # It was not when it was probed. Nobody must go for repeating what they were asked to repeat.
+                member.unanswered -= 1
+                return [self.ask(member)]
+        return self.step2(member, data)
+
     def _step1(self, member: Member, state_vector: bytes, now: float) -> Effects:
         try:
             effects = self.catch_up.answer(member, state_vector, now)
         except MalformedUpdate as e:
             raise ProtocolViolation(f"sync step 1: {e}") from e
+        member.synced = True
         if member.wants_status:
             self.forget_statuses(member)
             member.began = True
@@ -160,12 +175,15 @@ class Room(Taking):
                 self._ripen(news.ripe)
             self.statuses.ride()
             self.catch_up.version += 1
+            self.changed = now
             for gone in self._leaving:
                 users.pop(gone, None)
             self._leaving.clear()
             self.over_quota = self.replica.size - self.replica.garbage > self.limits.max_room_bytes
         elif self.statuses.due:
             effects += [Send(member, Out.SAVED, b"") for member in self.statuses.repeat()]
+        for member in [member for member in self.departed.values() if not self.waits(member)]:
+            self._bury(member)
         if self._congesting:
             for member in self._congesting:
                 self.catch_up.fall_behind(member, now)
@@ -177,10 +195,8 @@ class Room(Taking):
         for member in self.members.values():
             if member.parked:
                 self.ripen(member, tickets)
-        for member in list(self.departed.values()):
+        for member in self.departed.values():
             self.ripen(member, tickets)
-            if not member.parked:
-                self._bury(member)
 
     def committed(self) -> Effects:
         """The oldest Persist that was not yet answered is on disk."""
@@ -188,18 +204,46 @@ class Room(Taking):
         return [Send(member, Out.SAVED, b"") for member in told if member.id in self.members] if told else NOTHING
 
     def resume(self, replica: Replica) -> Effects:
-        """The store is back, and this is what its log holds. Everybody is asked for what it lacks."""
+        """The store is back, and this is what its log holds; news that the replica has besides follow with the next
+        tick. Everybody is asked for what it lacks."""
         self.restart(replica)
+        self.dirty = True
         self.catch_up = CatchUp(replica)
         for member in list(self.departed.values()):
             self._bury(member)
         for member in self.members.values():
             member.owed += sum(parked.statuses for parked in member.parked.values())
             member.parked.clear()
+            member.asked, member.stale = False, member.unanswered
             if member.is_behind():
                 # The log may lack what was broadcast before: what the member had is no place to go on from.
                 member.have, member.chunks = b"\0", None
         return [self.ask(member) for member in self.members.values()]
+
+    def resync(self) -> Effects:
+        """An operator wants it: everybody who follows gets the whole document, and is asked for what we lack."""
+        whole = self.replica.encode()
+        effects: list[Effect] = []
+        for member in self.members.values():
+            if not member.is_behind():  # else it gets what it lacks when it has drained
+                effects += [Send(member, Out.SYNC_STEP_2, whole), self.ask(member)]
+        return effects
+
+    # ---- whether all hold the same
+
+    def is_quiet(self, now: float, seconds: float) -> bool:
+        """[V1] There were no news for so long, nothing is under way, and all that was taken is on disk."""
+        busy = self.dirty or self.suspended or self.has_long_takes or self.statuses.in_flight
+        return not busy and now - self.changed >= seconds
+
+    def probe(self, member: Member, answered: Callable[[bytes], None], whole: Collection[int] = ()) -> Effects:
+        """[V3] Asks a sound member of a quiet room what it holds; of the clients in `whole` it sends everything."""
+        member.probe = answered
+        return [self.ask_from(member, lowered(read_state_vector(self.replica.state_vector()), whole))]
+
+    def heal(self, member: Member, state_vector: bytes, now: float) -> Effects:
+        """[V6] Sends the member all that it lacks from this state vector on, and every delete; asks for the rest."""
+        return [*self.catch_up.answer(member, state_vector, now), self.ask(member)]
 
     # ---- slow members, time
 

@@ -67,6 +67,11 @@ class Taking:
 
     def step2(self, member: Member, data: bytes) -> Effects:
         """What we lacked. With it the statuses are due that were withheld for updates of the same member."""
+        member.unanswered = max(0, member.unanswered - 1)
+        if member.stale:
+            # [R6] It leaves out what the log has lost, so it pays for nothing: the next answer does.
+            member.stale -= 1
+            return NOTHING if self.suspended else self._take(member, data, 0, answer=True)
         statuses, member.owed, member.began = member.owed + member.began, 0, False
         if self.suspended:
             member.owed = statuses
@@ -138,13 +143,19 @@ class Taking:
         self.dirty = True
         if ticket:
             return self._parked(member, ticket, statuses)
+        member.asked = member.asked and bool(member.parked)
         if member.wants_status:
             self.statuses.due += [member] * statuses
         return NOTHING
 
     def ask(self, member: Member) -> Send:
         """Sync step 1: what do we lack?"""
-        return Send(member, Out.SYNC_STEP_1, self.replica.state_vector())
+        return self.ask_from(member, self.replica.state_vector())
+
+    def ask_from(self, member: Member, state_vector: bytes) -> Send:
+        """Sync step 1 with this state vector: what is there beyond it?"""
+        member.unanswered += 1
+        return Send(member, Out.SYNC_STEP_1, state_vector)
 
     # ---- what is refused
 
@@ -182,10 +193,12 @@ class Taking:
         """[R5] What is early waits; what does not fit is asked for again at once."""
         if ticket == DROPPED:
             member.owed += statuses
-            if member.asked:
-                return [Dismiss(member, ProtocolViolation("updates that refer to what was never sent"))]
-            member.asked = True
-            return [self.ask(member)]
+            if not member.asked:
+                member.asked = True
+                return [self.ask(member)]
+            if member.unanswered:
+                return NOTHING  # the answer, which is on its way, holds this too
+            return [Dismiss(member, ProtocolViolation("updates that refer to what was never sent"))]
         before = member.parked.get(ticket)
         if before is not None:
             statuses += before.statuses
@@ -218,6 +231,7 @@ class Taking:
     def change_role(self, member: Member, role: Role) -> Effects:
         """The member may write other lanes from now on. What waits of it is judged anew: forgotten, and asked for."""
         lost, gained = self.permit.lost(member.role, role), self.permit.lost(role, member.role)
+        waited = lost and self.waits(member)
         member.role, member.writes_all = role, self._roles.writes_all(role)
         effects: list[Effect] = []
         if lost:
@@ -225,15 +239,20 @@ class Taking:
         if gained:
             member.told.clear()
             member.owed, member.refused = member.owed + member.refused, 0
-        if gained or member.owed:
+        if gained or waited or member.owed:
             effects.append(self.ask(member))
         return effects
+
+    def waits(self, member: Member) -> bool:
+        """Whether something of the member is still to come: it waits for its causes, or is being taken in steps."""
+        return bool(member.parked) or any(long.member is member for long in self._long)
 
     def forget(self, member: Member) -> Effects:
         """Nothing that waits of the member comes into the document any more; its statuses are owed."""
         self.replica.forget(member.id)
         member.owed += sum(parked.statuses for parked in member.parked.values())
         member.parked.clear()
+        member.asked = False
         done = [long for long in self._long if long.member is member]
         for long in done:
             self._long.remove(long)
