@@ -35,9 +35,18 @@ from motet.crdt import Replica, update_of_file
 from motet.errors import ConfigError, Forbidden, MalformedUpdate, MotetError
 from motet.gateway import Connection, Gateway, GatewaySettings, ListenSettings, Refusal, Server, Upgrade
 from motet.ids import RoomName, is_room_name
-from motet.observability import AccessRefused, Fan, audit
+from motet.observability import AccessRefused, Fan, Recent, audit
 from motet.persistence import Journal, SqliteStore, free_bytes
-from motet.rooms import Administration, Administrator, HocuspocusConnection, Hub, Keeper, Served, YjsConnection
+from motet.rooms import (
+    Administration,
+    Administrator,
+    HocuspocusConnection,
+    Hub,
+    Inspection,
+    Keeper,
+    Served,
+    YjsConnection,
+)
 from motet.sync import YJS, frame
 
 log = structlog.get_logger("motet")
@@ -204,12 +213,14 @@ class App:
         source: Authenticator = self.sources or OpenAccess()
         rulings = Rulings.of(await store.records(KIND))
         self.access = Access(source, self.roles, rulings, time.time, is_open=settings.open)
-        self.hub = Hub(settings, store, journal, self.access, self.seed, Fan([audit]))
-        forget = self.sources.forget if self.sources is not None else lambda user: None
-        self.administration = Administration(self.hub, forget)
+        recent = Recent()
+        self.hub = Hub(settings, store, journal, self.access, self.seed, Fan([audit, recent]))
         self.keeper = Keeper(self.hub, lambda: free_bytes(settings.data))
+        forget = self.sources.forget if self.sources is not None else lambda user: None
+        self.administration = Administration(self.hub, forget, self.keeper.compact)
         gateway = Gateway(self.accept, gateway_settings(settings, self.proxies.client_of))
-        app = build(self.hub, self.administration, lambda: gateway.statistics().connections, self.origins)
+        looks = Inspection(self.hub, recent)
+        app = build(self.hub, self.administration, looks, lambda: gateway.statistics().connections, self.origins)
         server = Server(cast(ASGIApplication, app), gateway, listen_settings(settings), self._drain, self._stopped)
         self.keeper.start()
         # What is here stays: the collector need not look at it again. Rooms make few cycles, so it may come seldom.

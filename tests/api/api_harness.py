@@ -15,9 +15,9 @@ from motet.api import build
 from motet.config import Settings
 from motet.errors import Unavailable
 from motet.ids import RoomName
-from motet.observability import Event
+from motet.observability import Event, Recent
 from motet.persistence import Journal, Kind, MemoryStore, Row
-from motet.rooms import Administration, Hub
+from motet.rooms import Administration, Hub, Inspection, Keeper
 from support.tokens import SECRET, token
 
 NOW = 1_800_000_000.0
@@ -88,8 +88,9 @@ class Api:
         settings = Settings(auth_cookie="motet", allowed_origins=(PAGE,))
         self.journal = Journal(self.store, 1 << 20, lambda: None)
         self.hub = Hub(settings, self.store, self.journal, self.access, lambda room: None, self.events.append)
-        acts = Administration(self.hub, lambda user: None)
-        self.app = build(self.hub, acts, lambda: 0, Origins(settings.allowed_origins, loopback_pages=False))
+        acts = Administration(self.hub, lambda user: None, Keeper(self.hub, lambda: 1 << 40).compact)
+        looks = Inspection(self.hub, Recent())
+        self.app = build(self.hub, acts, looks, lambda: 0, Origins(settings.allowed_origins, loopback_pages=False))
         return self
 
     async def fill(self, room: str) -> None:

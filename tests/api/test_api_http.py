@@ -14,8 +14,9 @@ from motet.access import Access, OpenAccess, Origins, Rulings, built_in
 from motet.api import build
 from motet.config import Settings
 from motet.ids import RoomName
+from motet.observability import Recent
 from motet.persistence import Journal, MemoryStore
-from motet.rooms import Administration, Hub
+from motet.rooms import Administration, Hub, Inspection, Keeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,8 @@ async def site() -> AsyncIterator[Site]:
     journal = Journal(store, 1 << 20, lambda: None)
     access = Access(OpenAccess(), built_in(), Rulings(), lambda: 0.0, is_open=True)
     hub = Hub(Settings(), store, journal, access, lambda room: None, lambda event: None)
-    acts = Administration(hub, lambda user: None)
-    app = build(hub, acts, lambda: 3, Origins((), loopback_pages=False))
+    acts = Administration(hub, lambda user: None, Keeper(hub, lambda: 1 << 40).compact)
+    app = build(hub, acts, Inspection(hub, Recent()), lambda: 3, Origins((), loopback_pages=False))
     transport = httpx.ASGITransport(app, raise_app_exceptions=True)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://motet.test") as client:
         yield Site(hub, client)

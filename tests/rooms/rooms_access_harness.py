@@ -187,7 +187,7 @@ class House:
         self.hub = ClockedHub(limits, self.disk, journal, access, lambda name: None, self.events.append)
         self.hub.faults = []
         self.keeper = Keeper(self.hub, lambda: 1 << 40)
-        self.acts = Administration(self.hub, lambda user: None)
+        self.acts = Administration(self.hub, lambda user: None, self.keeper.compact)
 
     def token(self, user: str, role: str, lasts: float = 1e6, token_id: str = "", room: str = "**") -> str:
         """A new token, issued now."""

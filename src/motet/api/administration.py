@@ -16,7 +16,7 @@ from motet.api.problems import described
 from motet.errors import MotetError
 from motet.ids import RoomName, UserId
 from motet.observability import AccessRefused
-from motet.rooms import Administration, Administrator, Hub, MemberInfo
+from motet.rooms import Administration, Administrator, Hub, Inspection, MemberInfo
 
 BEARER = HTTPBearer(
     auto_error=False, bearerFormat="JWT", description="A token with an admin's role: in the room, or in all (`**`)."
@@ -67,6 +67,10 @@ class Gate:
         self._hub = hub
         self._origins = origins
 
+    async def of_all(self, request: Request) -> Administrator:
+        """Who asks, if that is an administrator of the whole server. Raises as `of_room` does."""
+        return await self.admit(request, None)
+
     async def of_room(self, request: Request, room: InPath) -> Administrator:
         """Who asks, if that is an administrator of the room in the path. Raises NotAuthenticated, Forbidden,
         Unavailable."""
@@ -92,19 +96,18 @@ class Gate:
         return Administrator(grant, address)
 
 
-def administration(hub: Hub, acts: Administration, origins: Origins) -> APIRouter:
+def administration(hub: Hub, acts: Administration, looks: Inspection, gate: Gate) -> APIRouter:
     """The routes. Each takes an admin's grant: of the room, or (for users and tokens) of all rooms."""
     router = APIRouter(
-        prefix="/api/v1", tags=["administration"], dependencies=[Depends(BEARER), Depends(_not_kept)], responses=ANY
+        prefix="/api/v1", tags=["administration"], dependencies=[Depends(BEARER), Depends(not_kept)], responses=ANY
     )
-    gate = Gate(hub, origins)
     _add_revocations(router, gate, acts)
     _add_roles(router, gate, acts, hub.access.roles)
-    _add_rooms(router, gate, acts)  # the last: its path is any
+    _add_rooms(router, gate, acts, looks)  # the last: its path is any
     return router
 
 
-def _not_kept(response: Response) -> None:
+def not_kept(response: Response) -> None:
     response.headers["Cache-Control"] = "no-store"  # it is about people, and for one reader
 
 
@@ -144,13 +147,13 @@ def _add_roles(router: APIRouter, gate: Gate, acts: Administration, known: Roles
         await acts.set_role(RoomName(room), UserId(user), None, by)
 
 
-def _add_rooms(router: APIRouter, gate: Gate, acts: Administration) -> None:
+def _add_rooms(router: APIRouter, gate: Gate, acts: Administration, looks: Inspection) -> None:
     path, admin = "/rooms/{room:path}", Depends(gate.of_room)
 
     @router.get(f"{path}/members", dependencies=[admin])
     async def members(room: InPath) -> Members:
         """Who is in the room now."""
-        return Members(members=acts.members(RoomName(room)))
+        return Members(members=looks.members(RoomName(room)))
 
     @router.delete(path, status_code=204, responses=described(HTTPStatus.NOT_FOUND))
     async def delete(room: InPath, by: Administrator = admin) -> None:

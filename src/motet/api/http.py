@@ -15,12 +15,12 @@ from starlette.types import Scope
 
 from motet import __version__
 from motet.access import Origins
-from motet.api.administration import administration
+from motet.api.administration import Gate, administration
 from motet.api.bodies import BoundedBodies
 from motet.api.paths import EncodedPaths
 from motet.api.problems import answer_with_problems
 from motet.observability import exposition
-from motet.rooms import Administration, Hub
+from motet.rooms import Administration, Hub, Inspection
 
 WEB = files("motet") / "web"
 
@@ -28,7 +28,9 @@ ANEW = {"Cache-Control": "no-cache"}
 """Pages are asked for anew each time (their assets are named by content), so an upgrade is seen at once."""
 
 
-def build(hub: Hub, acts: Administration, open_connections: Callable[[], int], origins: Origins) -> FastAPI:
+def build(
+    hub: Hub, acts: Administration, looks: Inspection, open_connections: Callable[[], int], origins: Origins
+) -> FastAPI:
     """The HTTP application. Its lifespan is the server's own: nothing starts or stops with it. So is its root path."""
     # No page of the API: FastAPI's loads its scripts from elsewhere.
     app = FastAPI(title="Motet", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
@@ -44,7 +46,8 @@ def build(hub: Hub, acts: Administration, open_connections: Callable[[], int], o
         allow_credentials=cors.credentials,
     )
     answer_with_problems(app)
-    app.include_router(administration(hub, acts, origins))
+    gate = Gate(hub, origins)
+    app.include_router(administration(hub, acts, looks, gate))
 
     @app.get("/healthz", tags=["health"])
     async def healthz() -> dict[str, str]:
@@ -71,7 +74,12 @@ def build(hub: Hub, acts: Administration, open_connections: Callable[[], int], o
     async def demo() -> RedirectResponse:
         return RedirectResponse("demo/")
 
+    @app.get("/console", include_in_schema=False)
+    async def console_page() -> RedirectResponse:
+        return RedirectResponse("console/")
+
     app.mount("/demo", _Pages(directory=str(WEB / "demo"), html=True), name="demo")
+    app.mount("/console", _Pages(directory=str(WEB / "console"), html=True), name="console")
     return app
 
 

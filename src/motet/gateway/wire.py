@@ -160,6 +160,10 @@ class PicowsWire(WSListener):
         """See `port.Wire.buffered`."""
         return 0 if self._state is State.ENDED else self._transport.get_write_buffer_size()
 
+    def silence(self, now: float) -> float:
+        """See `port.Wire.silence`."""
+        return 0.0 if self._heard or not self._heard_at else max(0.0, now - self._heard_at)
+
     def pause_reading(self) -> None:
         """See `port.Wire.pause_reading`. A closing wire reads on: the peer's CLOSE is what it waits for."""
         if self._state is State.OPEN:

@@ -44,6 +44,7 @@ from motet.observability.health import Health
 from motet.observability.logs import configure_logging
 from motet.observability.metrics import Gauges, exposition
 from motet.observability.observer import Fan
+from motet.observability.recent import Recent, Refusal
 
 __all__ = [
     "AccessEnded",
@@ -70,6 +71,8 @@ __all__ = [
     "PeerSlowed",
     "ReadOnlyBegan",
     "ReadOnlyEnded",
+    "Recent",
+    "Refusal",
     "Resynced",
     "RoleChanged",
     "RoomClosed",

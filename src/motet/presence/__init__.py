@@ -7,13 +7,14 @@ written to the document or the log.
 Pure: time is an argument, in seconds of any clock that does not go back. May import motet.errors and motet.varint.
 Source: y-protocols 1.0.7 (awareness.js), whose rules for accepting an entry every client follows.
 
-Public names: `Roster`, `Identity`, `Applied`, `Provocation`, `Entry`, `decode`, `encode`, `EMPTY`, `interval`.
+Public names: `Roster`, `Identity`, `Applied`, `Provocation`, `Entry`, `Shown`, `decode`, `encode`, `EMPTY`, `interval`.
 """
 
 from motet.presence.awareness import EMPTY, Entry, decode, encode
+from motet.presence.held import Shown
 from motet.presence.identity import Identity
 from motet.presence.pace import interval
 from motet.presence.provoked import Provocation
 from motet.presence.roster import Applied, Roster
 
-__all__ = ["EMPTY", "Applied", "Entry", "Identity", "Provocation", "Roster", "decode", "encode", "interval"]
+__all__ = ["EMPTY", "Applied", "Entry", "Identity", "Provocation", "Roster", "Shown", "decode", "encode", "interval"]

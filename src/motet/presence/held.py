@@ -10,6 +10,14 @@ from motet.presence.awareness import GONE, MAX_STATE, Span, is_gone, write_entry
 from motet.presence.identity import Identity, Stamp
 
 
+class Shown(NamedTuple):
+    """An entry as an operator sees it; the state is JSON."""
+
+    client: int
+    user: str
+    state: str
+
+
 class Said(NamedTuple):
     """What a client said of itself."""
 

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from motet.errors import ProtocolViolation
 from motet.presence.awareness import GONE, Span, join, scan, write_entry
 from motet.presence.gone import Gone
-from motet.presence.held import Held, Member, Said
+from motet.presence.held import Held, Member, Said, Shown
 from motet.presence.identity import Identity
 from motet.presence.outbox import SLACK, Outbox
 from motet.presence.provoked import Provocation, Provocations
@@ -96,6 +96,13 @@ class Roster:
         """The user whose entry this client's is; None where none is shown."""
         entry = self._entries.get(client)
         return None if entry is None else entry.user
+
+    def shown(self) -> list[Shown]:
+        """Everyone, for an operator to look at."""
+        return [
+            Shown(entry.client, entry.user, entry.said.shown.decode(errors="replace"))
+            for entry in self._entries.values()
+        ]
 
     def apply(self, member: int, identity: Identity, payload: bytes, now: float) -> Applied:
         """Takes what is news in a member's awareness update; echoes, and entries that others own, are dropped.

@@ -3,26 +3,32 @@
 `room` is a plain synchronous object (no clock, no I/O) that answers each call with `effects`; `served` carries them
 out; the `hub` opens rooms and the `keeper` looks after them; a `connection` stands between a socket and its rooms.
 May import every leaf component, config, errors, ids. Public names: `Hub`, `Keeper`, `YjsConnection`,
-`HocuspocusConnection`, `Connection`, `Wire`, `Served`, `Administration`, `Administrator`, `MemberInfo`.
+`HocuspocusConnection`, `Connection`, `Wire`, `Served`, `Administration`, `Administrator`, and `Inspection` with
+what it shows.
 """
 
-from motet.rooms.administration import Administration, Administrator, MemberInfo
+from motet.rooms.administration import Administration, Administrator
 from motet.rooms.connection import Connection
 from motet.rooms.connection_hocuspocus import HocuspocusConnection
 from motet.rooms.connection_yjs import YjsConnection
 from motet.rooms.hub import Hub
+from motet.rooms.inspection import ORDERS, Inspection, MemberInfo, RoomDetail, RoomSummary
 from motet.rooms.keeper import Keeper
 from motet.rooms.served import Served
 from motet.rooms.wire import Wire
 
 __all__ = [
+    "ORDERS",
     "Administration",
     "Administrator",
     "Connection",
     "HocuspocusConnection",
     "Hub",
+    "Inspection",
     "Keeper",
     "MemberInfo",
+    "RoomDetail",
+    "RoomSummary",
     "Served",
     "Wire",
     "YjsConnection",

@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from math import inf
 
 from motet.access import KIND, Grant, Record
-from motet.errors import Unavailable
-from motet.ids import RoomName, UserId
+from motet.errors import TryLater, Unavailable
+from motet.ids import MemberId, RoomName, UserId
 from motet.observability import Ruled
 from motet.rooms.hub import Hub
-from motet.rooms.seat import Seat
-
-
-@dataclass(frozen=True, slots=True)
-class MemberInfo:
-    """A member, as administrators see it."""
-
-    member: int
-    user: UserId
-    name: str
-    role: str
-    dialect: str
-    address: str
-    since: int
-    """When it joined, in milliseconds since the epoch."""
-    expires: float | None
-    """When its grant ends, in seconds since the epoch; None: it does not."""
-    behind: bool
-    """It reads too slowly, and catches up."""
-    buffered: int
-    """Bytes that wait for its socket."""
+from motet.rooms.served import Served
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +24,16 @@ class Administrator:
 class Administration:
     """Every method raises Unavailable when what was done could not be stored: it holds, but only until a restart."""
 
-    def __init__(self, hub: Hub, forget: Callable[[UserId | None], None]) -> None:
-        """`forget` has cached grants of a user, or of all, asked for anew."""
+    def __init__(
+        self,
+        hub: Hub,
+        forget: Callable[[UserId | None], None],
+        compact: Callable[[Served], Awaitable[None]],
+    ) -> None:
+        """`forget` has cached grants of a user, or of all, asked for anew; `compact` is the keeper's."""
         self._hub = hub
         self._forget = forget
-
-    def members(self, room: RoomName) -> list[MemberInfo]:
-        """Who is in a room now."""
-        served = self._hub.served.get(room)
-        return [] if served is None else [_info(seat) for seat in served.seats.values()]
+        self._compact = compact
 
     async def revoke_user(self, user: UserId, by: Administrator) -> None:
         """All that the user was granted up to now is void, everywhere."""
@@ -82,6 +62,31 @@ class Administration:
         self._hub.recheck(room)
         await self._ruled(record, by, "set_role", subject=user, room=room, role=role or "")
 
+    def kick(self, room: RoomName, member: MemberId, by: Administrator) -> bool:
+        """Ends a member's connection; its user may come back. False if there is no such member."""
+        served = self._hub.served.get(room)
+        seat = None if served is None else served.seats.get(member)
+        if served is None or seat is None:
+            return False
+        self._tell(by, "kick", subject=seat.member.grant.user, room=room)
+        served.expel(seat, TryLater("an administrator ended this connection"))
+        return True
+
+    def resync(self, room: RoomName, by: Administrator) -> bool:
+        """Every member is sent the whole document and asked for what we lack. False if the room is not loaded."""
+        served = self._hub.served.get(room)
+        if served is None:
+            return False
+        self._tell(by, "resync", room=room)
+        served.perform(served.room.resync())
+        return True
+
+    async def compact(self, room: RoomName, by: Administrator) -> None:
+        """Drops deleted content and writes a snapshot. Raises RoomDeleted, Unavailable, StoreCorrupt."""
+        served = await self._hub.open(room)
+        self._tell(by, "compact", room=room)
+        await self._compact(served)
+
     async def delete(self, room: RoomName, by: Administrator) -> bool:
         """Deletes a room for good. False if there is none. Raises TryLater while somebody else does."""
         deleted = await self._hub.delete(room)
@@ -107,20 +112,3 @@ class Administration:
 
     def _tell(self, by: Administrator, act: str, *, subject: str = "", room: str = "", role: str = "") -> None:
         self._hub.observe(Ruled(by.grant.user, act, subject, room, role, by.address))
-
-
-def _info(seat: Seat) -> MemberInfo:
-    member = seat.member
-    grant = member.grant
-    return MemberInfo(
-        member=member.id,
-        user=grant.user,
-        name=grant.name,
-        role=member.role.name,
-        dialect=seat.group.dialect.name,
-        address=seat.owner.address,
-        since=seat.since,
-        expires=None if grant.expires == inf else grant.expires,
-        behind=member.is_behind(),
-        buffered=seat.wire.buffered(),
-    )

@@ -110,7 +110,7 @@ class Group:
 class Seat:
     """A member and its socket."""
 
-    __slots__ = ("_holds", "group", "member", "owner", "served", "since", "wire")
+    __slots__ = ("_holds", "edits", "group", "member", "owner", "served", "since", "wire")
 
     def __init__(self, member: Member, group: Group, wire: Wire, owner: Owner, served: Served, since: int) -> None:
         self.member = member
@@ -120,6 +120,8 @@ class Seat:
         self.served = served
         self.since = since
         """When it joined, in milliseconds since the epoch."""
+        self.edits = 0
+        """Updates that it has sent."""
         self._holds: set[Hold] = set()
 
     def hold(self, why: Hold) -> None:

@@ -6,6 +6,7 @@ A broadcast is encoded once per group, and the same bytes object is written to e
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -23,6 +24,10 @@ from motet.rooms.room import Room
 from motet.rooms.seat import Group, Hold, Owner, Seat
 from motet.rooms.wire import Wire
 from motet.sync import Dialect, Message, Update, frame_head
+
+
+RATE_SECONDS = 10
+"""Over which a room's rate is taken."""
 
 
 class Host(Protocol):
@@ -73,6 +78,11 @@ class Served:
         self.idle_since = host.now()
         self.closed = False
         self.scheduled = False
+        self.lag: float | None = None
+        """Seconds from the newest tick with news to its commit."""
+        self._edits_of_gone = 0  # updates of seats that were given up
+        # Updates so far, about once a second; the oldest goes.
+        self._edits_at: deque[tuple[float, int]] = deque([(host.now(), 0)], maxlen=RATE_SECONDS)
         self._update = room.update
         self._presence: asyncio.Handle | None = None
         self._presence_at = 0.0
@@ -99,6 +109,7 @@ class Served:
         if self.seats.pop(seat.member.id, None) is None:
             return
         seat.release_all()
+        self._edits_of_gone += seat.edits
         group = seat.group
         group.seats.remove(seat)
         if not group.seats:
@@ -124,6 +135,7 @@ class Served:
 
     def update(self, seat: Seat, data: bytes) -> None:
         """An Update of a member: the hot path."""
+        seat.edits += 1
         effects = self._update(seat.member, data)
         if effects:
             self.perform(effects)
@@ -156,8 +168,19 @@ class Served:
         self.scheduled = False
         self.perform(self.room.tick(self.host.now()))
 
+    @property
+    def edits(self) -> int:
+        """Updates that members have sent since the room was opened."""
+        return self._edits_of_gone + sum([seat.edits for seat in self.seats.values()])
+
+    def rate(self, now: float) -> float:
+        """Updates per second, over the last RATE_SECONDS."""
+        at, edits = self._edits_at[0]
+        return (self.edits - edits) / (now - at) if now - at >= 1.0 else 0.0
+
     def wake(self) -> None:
         """About once a second."""
+        self._edits_at.append((self.host.now(), self.edits))
         self.perform(self.room.wake(self.host.now()))
         now = self.host.wall_clock() / 1000
         for seat in [seat for seat in self.seats.values() if seat.member.grant.expires <= now]:
@@ -254,6 +277,9 @@ class Served:
         """Goes on from what the log holds."""
         self.measure(stored)
         self.perform(self.room.resume(replica))
+        if not self.scheduled:
+            self.scheduled = True
+            self.host.schedule(self)
 
     def measure(self, stored: StoredRoom | None) -> None:
         """Takes the head and sizes from what is stored."""

@@ -44,6 +44,10 @@ class Wire(Protocol):
         """Bytes in the transport's write buffer."""
         ...
 
+    def silence(self, now: float) -> float:
+        """Seconds since anything came from the peer, about to the second; `now` is monotonic."""
+        ...
+
     def pause_reading(self) -> None:
         """Leaves what comes in the kernel, until `resume_reading`. The end of the peer goes unnoticed meanwhile."""
         ...
