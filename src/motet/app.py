@@ -35,7 +35,7 @@ from motet.crdt import Replica, update_of_file
 from motet.errors import ConfigError, Forbidden, MalformedUpdate, MotetError
 from motet.gateway import Connection, Gateway, GatewaySettings, ListenSettings, Refusal, Server, Upgrade
 from motet.ids import RoomName, is_room_name
-from motet.observability import AccessRefused, Fan, Recent, audit
+from motet.observability import AccessRefused, Fan, Recent, write_line
 from motet.persistence import Journal, SqliteStore, free_bytes
 from motet.rooms import (
     Administration,
@@ -214,7 +214,7 @@ class App:
         rulings = Rulings.of(await store.records(KIND))
         self.access = Access(source, self.roles, rulings, time.time, is_open=settings.open)
         recent = Recent()
-        self.hub = Hub(settings, store, journal, self.access, self.seed, Fan([audit, recent]))
+        self.hub = Hub(settings, store, journal, self.access, self.seed, Fan([write_line, recent]))
         self.keeper = Keeper(self.hub, lambda: free_bytes(settings.data))
         forget = self.sources.forget if self.sources is not None else lambda user: None
         self.administration = Administration(self.hub, forget, self.keeper.compact)

@@ -148,7 +148,7 @@ def test_it_does_not_start_with_settings_that_it_must_not_serve_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[object], what_to_do: str
 ) -> None:
     """It says what to do, and makes nothing."""
-    monkeypatch.setattr("motet.cli.serve.configure_logging", lambda level: None)  # this process has its own
+    monkeypatch.setattr("motet.cli.serve.LOGS.configure", lambda level: None)  # this process has its own
     outcome = motet("serve", "--data", tmp_path / "data", *flags)
     assert outcome.code == 1
     assert what_to_do in outcome.err

@@ -10,8 +10,8 @@ from typing import Any
 
 PREAMBLE = """
 import logging, structlog
-from motet.observability import configure_logging
-configure_logging({level!r})
+from motet.observability import LOGS
+LOGS.configure({level!r})
 log = structlog.get_logger("motet.test")
 """
 

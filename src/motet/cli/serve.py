@@ -13,7 +13,7 @@ from motet.app import App
 from motet.cli.memory import give_back_large_blocks
 from motet.cli.options import Data, Given, with_settings
 from motet.config import Settings, load
-from motet.observability import configure_logging
+from motet.observability import LOGS
 
 
 def run(settings: Settings, on_started: Callable[[str], None]) -> None:
@@ -27,14 +27,14 @@ def run(settings: Settings, on_started: Callable[[str], None]) -> None:
 @with_settings()
 def serve(settings: Settings, given: Given) -> None:
     """Serve rooms: WebSockets at /ws/{room} and /hocuspocus, HTTP beside them on the same port."""
-    configure_logging(settings.log_level)
+    LOGS.configure(settings.log_level)
     run(settings, lambda url: None)
 
 
 def demo(data: Data = None, port: int | None = typer.Option(None, help="port to listen on [env MOTET_PORT]")) -> None:
     """Serve on this machine only, open to everybody on it, and say where the demo page is."""
     settings = load({"data": data, "port": port, "open": True, "host": "127.0.0.1"})
-    configure_logging("warning")
+    LOGS.configure("warning")
     console = Console(highlight=False)
 
     def started(url: str) -> None:

@@ -5,7 +5,6 @@ listeners. What happens for every edit is added to `Counts` and histograms inste
 Public names: the events, and those at the end of `__all__`.
 """
 
-from motet.observability.audit import audit
 from motet.observability.counts import Counts
 from motet.observability.events import (
     AccessEnded,
@@ -41,12 +40,14 @@ from motet.observability.events import (
     name_of,
 )
 from motet.observability.health import Health
-from motet.observability.logs import configure_logging
+from motet.observability.lines import write_line
+from motet.observability.logs import LOGS
 from motet.observability.metrics import Gauges, exposition
 from motet.observability.observer import Fan
 from motet.observability.recent import Recent, Refusal
 
 __all__ = [
+    "LOGS",
     "AccessEnded",
     "AccessGranted",
     "AccessRefused",
@@ -83,8 +84,7 @@ __all__ = [
     "StoreFailed",
     "Unexpected",
     "UpdateApplied",
-    "audit",
-    "configure_logging",
     "exposition",
     "name_of",
+    "write_line",
 ]

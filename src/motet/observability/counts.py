@@ -1,35 +1,150 @@
-"""What the hot path adds up: plain integers, so that counting costs nothing that can be measured."""
+"""What is added up since the start of the process: plain integers on the hot path, and what events bring."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from motet.errors import (
+    Forbidden,
+    MotetError,
+    NotAuthenticated,
+    OverQuota,
+    ProtocolViolation,
+    RateLimited,
+    Restarting,
+    RoomDeleted,
+    TryLater,
+    Unavailable,
+)
+from motet.observability import events
+from motet.observability.events import Event
+
+OTHER: Final = "other"
+"""The label of what is counted under no name of its own."""
+MAX_LABELS: Final = 24
+"""Values of one label. All come from our own code; this is for the day on which one does not."""
+
+
+def about(text: str, label: str = "") -> Mapping[str, str]:
+    """What a field's metric says of itself, and its label if it has one."""
+    return {"help": text, "label": label}
+
+
+class Labelled(Counter[str]):
+    """A count for each value of a label."""
+
+    def add(self, value: str) -> None:
+        """One more of this value."""
+        self[value if value in self or len(self) < MAX_LABELS else OTHER] += 1
 
 
 @dataclass(slots=True)
 class Counts:
-    """Totals since the start of the process. Each is a metric of the same name (`motet_<name>_total`)."""
+    """Totals. Each is a metric of the same name (`motet_<name>_total`)."""
 
-    connections: int = 0
-    """WebSockets opened."""
-    refused: int = 0
-    """Connections, or documents of one, that were not let in."""
-    messages_in: int = 0
-    """WebSocket messages received."""
-    bytes_in: int = 0
-    """Bytes in them."""
-    frames_out: int = 0
-    """Frames written to members."""
-    rows: int = 0
-    """Log rows handed to the journal."""
-    congested: int = 0
-    """Times that a member's write buffer went over its mark."""
-    dismissed: int = 0
-    """Members that were told to go."""
-    rooms_opened: int = 0
-    """Rooms that came into memory."""
-    rooms_closed: int = 0
-    """Rooms that left it."""
-    snapshots: int = 0
-    """Snapshots written."""
-    store_failures: int = 0
-    """Submissions that did not reach the disk."""
+    # What the hot path adds: per message, per tick, per frame.
+    messages_in: int = field(default=0, metadata=about("WebSocket messages received"))
+    bytes_in: int = field(default=0, metadata=about("Bytes of WebSocket messages received"))
+    frames_out: int = field(default=0, metadata=about("Frames written to members"))
+    bytes_out: int = field(default=0, metadata=about("Bytes of frames written to members"))
+    updates: int = field(default=0, metadata=about("Updates that members sent; those that were refused too"))
+    update_bytes: int = field(default=0, metadata=about("Bytes of these updates"))
+    rows: int = field(default=0, metadata=about("Log rows handed to the journal"))
+    row_bytes: int = field(default=0, metadata=about("Bytes of these rows"))
+    presence_frames: int = field(default=0, metadata=about("Presence frames written to members"))
+    presence_dropped: int = field(
+        default=0, metadata=about("Presence frames not written, for their member was behind: it gets the newest later")
+    )
+    log_lines_dropped: int = field(
+        default=0, metadata=about("Log lines that were not written, for there were too many of their name")
+    )
+
+    # What events bring.
+    connections: Labelled = field(default_factory=Labelled, metadata=about("WebSockets opened", "dialect"))
+    refusals: Labelled = field(
+        default_factory=Labelled, metadata=about("Connections, documents or requests not let in", "reason")
+    )
+    joins: Labelled = field(default_factory=Labelled, metadata=about("Members that came into a room", "dialect"))
+    dismissed: int = field(default=0, metadata=about("Members that were told to go"))
+    behind: int = field(default=0, metadata=about("Times that a member fell behind: its write buffer was over its mark"))
+    resyncs: Labelled = field(
+        default_factory=Labelled, metadata=about("Times that a member was asked for what the server lacks", "reason")
+    )
+    edits_refused: Labelled = field(default_factory=Labelled, metadata=about("Edits that were not taken", "reason"))
+    slowed: Labelled = field(
+        default_factory=Labelled,
+        metadata=about("Seconds in which a socket, or all of a room, was not read for a while: it was over a rate", "kind"),
+    )
+    rooms_opened: int = field(default=0, metadata=about("Rooms that came into memory"))
+    rooms_closed: int = field(default=0, metadata=about("Rooms that left memory"))
+    snapshots: int = field(default=0, metadata=about("Snapshots written"))
+    snapshot_failures: int = field(default=0, metadata=about("Snapshots that could not be written"))
+    store_failures: int = field(default=0, metadata=about("Reads and writes of the store that failed"))
+    divergences: Labelled = field(
+        default_factory=Labelled,
+        metadata=about("Confirmed: a room's memory and its log (log), or a member and its room (member) differ", "kind"),
+    )
+    healed: Labelled = field(default_factory=Labelled, metadata=about("Divergences that were healed", "how"))
+    exceptions: int = field(default=0, metadata=about("Exceptions that nobody designed"))
+
+
+REASONS: Final = {
+    error.code: events.snake_case(error.__name__)
+    for error in (
+        ProtocolViolation,
+        NotAuthenticated,
+        Forbidden,
+        RoomDeleted,
+        OverQuota,
+        RateLimited,
+        TryLater,
+        Restarting,
+        Unavailable,
+        MotetError,
+    )
+}
+"""Close code to the name of its error."""
+
+
+class Tally:
+    """The listener that counts events."""
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+
+    def __call__(self, event: Event) -> None:  # noqa: C901 - one flat table
+        counts = self._counts
+        match event:
+            case events.ConnectionOpened():
+                counts.connections.add(event.dialect)
+            case events.AccessRefused():
+                counts.refusals.add(REASONS.get(event.code, OTHER))
+            case events.MemberJoined():
+                counts.joins.add(event.dialect)
+            case events.AccessEnded():
+                counts.dismissed += 1
+            case events.MemberBehind():
+                counts.behind += 1
+            case events.Resynced():
+                counts.resyncs.add(event.reason)
+            case events.PeerSlowed():
+                counts.slowed.add(event.kind)
+            case events.RoomOpened():
+                counts.rooms_opened += 1
+            case events.RoomClosed():
+                counts.rooms_closed += 1
+            case events.SnapshotWritten():
+                counts.snapshots += 1
+            case events.SnapshotFailed():
+                counts.snapshot_failures += 1
+            case events.StoreFailed():
+                counts.store_failures += 1
+            case events.DivergenceFound():
+                counts.divergences.add(event.kind)
+            case events.DivergenceHealed():
+                counts.healed.add(event.how)
+            case events.Unexpected():
+                counts.exceptions += 1

@@ -39,6 +39,7 @@ HELP = {
     "rooms_closed": "Rooms that left memory",
     "snapshots": "Snapshots written",
     "store_failures": "Submissions that did not reach the disk",
+    "log_lines_dropped": "Log lines that were not written, for there were too many of their name",
     "open_connections": "Open WebSockets",
     "rooms_loaded": "Rooms in memory",
     "members": "Members of all rooms",
