@@ -164,6 +164,11 @@ class Settings(BaseSettings):
     retention_days: float = Field(
         0.0, ge=0, description="log rows that a snapshot covers are kept for so many days; 0 drops them at compaction"
     )
+    convergence_seconds: float = Field(
+        60.0,
+        ge=0,
+        description="a quiet room is compared with its log, and some members with it, at most so often; 0 is never",
+    )
     low_disk_bytes: int = Field(
         128 * MIB, ge=0, description="free bytes of the data directory below which the server is read-only"
     )

@@ -182,6 +182,25 @@ class Hub:
                 return replica
             await asyncio.sleep(0)
 
+    async def reload(self, served: Served, memory: Replica | None = None) -> None:
+        """A suspended room goes on as its log has it, if nothing came between; its members are asked for what that
+        lacks. What only `memory` holds is taken as news: it is somebody's work, and may have been acknowledged."""
+        try:
+            stored = await self.store.load(served.name)
+            replica = await self.replica_of(stored)
+            if memory is not None:
+                for _ in replica.take_slowly(memory.diff(replica.state_vector()), 0):
+                    await asyncio.sleep(0)
+        except MotetError as e:
+            if not self.is_ending(served):
+                log.error("room_unreadable", room=served.name, reason=str(e))
+                served.dismiss_all(e)
+                self.let_go(served)
+            return
+        if not self.read_only and not self.is_ending(served):
+            # Else the store failed (again), and a recovery will come for this room; or it is being deleted.
+            served.reload(stored, replica)
+
     def let_go(self, served: Served) -> None:
         """The room leaves memory."""
         served.close()

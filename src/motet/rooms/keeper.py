@@ -197,22 +197,6 @@ class Keeper:
         hub.health.recover("store")
         for served in list(hub.served.values()):
             if served.room.suspended and not hub.read_only and not hub.is_ending(served):
-                await self._reload(served)
+                await hub.reload(served)
         if not hub.read_only:
             log.info("read_only_ended")
-
-    async def _reload(self, served: Served) -> None:
-        """The room as its log has it; its members are asked for what that lacks."""
-        hub = self._hub
-        try:
-            stored = await hub.store.load(served.name)
-            replica = await hub.replica_of(stored)
-        except MotetError as e:
-            if not hub.is_ending(served):
-                log.error("room_unreadable", room=served.name, reason=str(e))
-                served.dismiss_all(e)
-                hub.let_go(served)
-            return
-        if not hub.read_only and not hub.is_ending(served):
-            # Else it failed again meanwhile, and another recovery will come for this room; or it is being deleted.
-            served.reload(stored, replica)

@@ -39,8 +39,12 @@ class Lack(NamedTuple):
 
 def lowered(ends: Mapping[int, int], whole: Collection[int] = ()) -> bytes:
     """The state vector to ask with; of the clients in `whole` everything is asked for."""
-    clocks = {client: end - 1 for client, end in ends.items() if end > 1 and client not in whole}
-    return write(len(clocks)) + b"".join([write(client) + write(clock) for client, clock in clocks.items()])
+    return state_vector({client: end - 1 for client, end in ends.items() if end > 1 and client not in whole})
+
+
+def state_vector(ends: Mapping[int, int]) -> bytes:
+    """The clocks, encoded."""
+    return write(len(ends)) + b"".join([write(client) + write(clock) for client, clock in ends.items()])
 
 
 def holding(update: bytes) -> Generator[None, None, Holding]:
