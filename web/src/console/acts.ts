@@ -108,21 +108,28 @@ export function askRole(acts: RoomActs, roles: string[], member: Member | null):
       h("label", { for: "role" }, "Role"),
       role,
     ],
-    act: "Set role",
+    act: () => "Set role",
     isReady: () => user.value !== "",
     run: () => acts.setRole(user.value, role.value),
   });
 }
 
+interface Way {
+  id: string;
+  words: string;
+  means: string;
+  run: () => Promise<string>;
+}
+
 /** The three ways of showing somebody out, from the mildest. */
 export function askRemoval(acts: RoomActs, member: Member): Promise<boolean> {
-  const ways: { id: string; words: string; means: string; run: () => Promise<string> }[] = [
-    {
-      id: "kick",
-      words: "Kick",
-      means: "This one connection is closed. The user may come back at once.",
-      run: () => acts.kick(member),
-    },
+  const kick: Way = {
+    id: "kick",
+    words: "Kick",
+    means: "This one connection is closed. The user may come back at once.",
+    run: () => acts.kick(member),
+  };
+  const ofUser: Way[] = [
     {
       id: "bar",
       words: "Keep out of this room",
@@ -136,7 +143,8 @@ export function askRemoval(acts: RoomActs, member: Member): Promise<boolean> {
       run: () => acts.revokeUser(member.user),
     },
   ];
-  const choices = ways.slice(0, member.user === "" ? 1 : undefined).map(({ id, words, means }, i) =>
+  const ways = member.user === "" ? [kick] : [kick, ...ofUser]; // of who is unknown there is this connection alone
+  const choices = ways.map(({ id, words, means }, i) =>
     h(
       "label",
       { class: "choice" },
@@ -145,15 +153,13 @@ export function askRemoval(acts: RoomActs, member: Member): Promise<boolean> {
     ),
   );
   const way = h("fieldset", {}, h("legend", {}, `${member.dialect} from ${member.address}`), ...choices);
+  const chosen = () => ways.find(({ id }) => id === way.querySelector<HTMLInputElement>("input:checked")?.value) ?? kick;
   return ask({
     title: `Show ${whoOf(member)} out?`,
     body: [way],
-    act: "Do it",
+    act: () => chosen().words,
     danger: true,
-    run: () => {
-      const chosen = way.querySelector<HTMLInputElement>("input:checked")?.value;
-      return (ways.find(({ id }) => id === chosen) ?? (ways[0] as (typeof ways)[number])).run();
-    },
+    run: () => chosen().run(),
   });
 }
 
@@ -164,7 +170,7 @@ export function askRevocation(acts: RoomActs, members: number): Promise<boolean>
       h("p", {}, h("strong", { class: "name" }, acts.room)),
       h("p", {}, `${plural(members, "member")} will be closed now. Who gets a new token may come back.`),
     ],
-    act: "Revoke",
+    act: () => "Revoke",
     danger: true,
     run: () => acts.revokeRoom(),
   });
@@ -180,7 +186,7 @@ export function askDeletion(acts: RoomActs): Promise<boolean> {
       h("label", { for: "typed" }, "To delete it, type its name: ", h("strong", { class: "name" }, acts.room)),
       typed,
     ],
-    act: "Delete for good",
+    act: () => "Delete for good",
     danger: true,
     isReady: () => typed.value === acts.room,
     run: () => acts.delete(),

@@ -77,26 +77,36 @@ function named(rooms: Room[]): { words: string; address: string }[] {
   return rooms.slice(0, NAMED).map(({ room }) => ({ words: room, address: roomAddress(room) }));
 }
 
-/** A list that is drawn again only when it says something else: a link in it may have the focus. */
+/** What stays is not drawn again: a link in it may have the focus. */
 export class Findings {
   readonly element = h("ul", { class: "findings" });
-  private drawn = "";
+  private items = new Map<string, HTMLElement>();
 
   constructor(private readonly nothing: string) {}
 
   show(found: Finding[]): void {
-    const now = JSON.stringify(found);
-    if (now === this.drawn) return;
-    this.drawn = now;
-    const items = found.map(({ isBad, words, alert, links = [] }) =>
-      h(
-        "li",
-        { class: isBad ? "bad" : "warn" },
-        h("span", {}, words),
-        ...links.map(({ words, address }) => h("a", { href: address }, words)),
-        alert === undefined ? null : h("code", { class: "alert", title: "The alert, as the runbook names it" }, alert),
-      ),
-    );
-    this.element.replaceChildren(...(items.length > 0 ? items : [h("li", { class: "good" }, this.nothing)]));
+    const items = new Map<string, HTMLElement>();
+    for (const finding of found) {
+      const key = JSON.stringify(finding);
+      items.set(key, this.items.get(key) ?? itemOf(finding));
+    }
+    if (found.length === 0) items.set("", this.items.get("") ?? h("li", { class: "good" }, this.nothing));
+    for (const [key, item] of this.items) if (!items.has(key)) item.remove();
+    let next = this.element.firstElementChild;
+    for (const item of items.values()) {
+      if (item === next) next = next.nextElementSibling;
+      else this.element.insertBefore(item, next);
+    }
+    this.items = items;
   }
+}
+
+function itemOf({ isBad, words, alert, links = [] }: Finding): HTMLElement {
+  return h(
+    "li",
+    { class: isBad ? "bad" : "warn" },
+    h("span", {}, words),
+    ...links.map(({ words, address }) => h("a", { href: address }, words)),
+    alert === undefined ? null : h("code", { class: "alert", title: "The alert, as the runbook names it" }, alert),
+  );
 }

@@ -6,8 +6,8 @@ import { tell } from "./notice";
 interface Question {
   title: string;
   body: (Node | string)[];
-  /** The word on the button that does it. */
-  act: string;
+  /** The word on the button that does it, after each input. */
+  act: () => string;
   danger?: boolean;
   /** Whether what was entered suffices; asked at each input. */
   isReady?: () => boolean;
@@ -17,7 +17,7 @@ interface Question {
 
 /** True when it was done, false when the person thought better of it. */
 export function ask({ title, body, act, danger = false, isReady = () => true, run }: Question): Promise<boolean> {
-  const yes = h("button", { type: "submit", class: danger ? "button danger" : "button primary" }, act);
+  const yes = h("button", { type: "submit", class: danger ? "button danger" : "button primary" });
   const no = h("button", { type: "button", class: "button", onclick: () => dialog.close() }, "Cancel");
   const wrong = h("p", { class: "wrong", role: "alert" });
   const form = h("form", {}, h("h2", { id: "question" }, title), ...body, wrong, h("div", { class: "choices" }, no, yes));
@@ -27,6 +27,7 @@ export function ask({ title, body, act, danger = false, isReady = () => true, ru
   const refresh = () => {
     yes.disabled = busy || !isReady();
     no.disabled = busy;
+    yes.textContent = act();
   };
   form.addEventListener("input", refresh);
   form.addEventListener("submit", (event) => {

@@ -2,8 +2,12 @@
 import { h } from "../dom";
 
 export class Figures {
-  readonly element = h("dl", { class: "figures" });
+  readonly element: HTMLElement;
   private readonly values = new Map<string, HTMLElement>();
+
+  constructor(width: "" | "wide" = "") {
+    this.element = h("dl", { class: `figures ${width}` });
+  }
 
   /** Draws the figures; the names are the same each time. */
   show(figures: Record<string, string>): void {

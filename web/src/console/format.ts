@@ -46,6 +46,13 @@ export function ago(seconds: Figure): string {
 const clockFormat = new Intl.DateTimeFormat("en", { timeStyle: "medium", hourCycle: "h23" });
 const dayFormat = new Intl.DateTimeFormat("en", { day: "numeric", month: "short" });
 
+const minuteFormat = new Intl.DateTimeFormat("en", { timeStyle: "short", hourCycle: "h23" });
+
+/** Hours and minutes where the reader is. */
+export function timeOfDay(ms: number): string {
+  return minuteFormat.format(ms);
+}
+
 /** The time of day where the reader is, with the date unless that is today. */
 export function clock(ms: number): string {
   const at = new Date(ms);

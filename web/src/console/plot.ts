@@ -1,6 +1,6 @@
 /** One line over the last hour. The pointer, or the arrow keys, read it point by point. */
 import { h } from "../dom";
-import { clock, NOTHING } from "./format";
+import { clock, NOTHING, timeOfDay } from "./format";
 import type { History, Quantity } from "./model";
 import { s } from "./svg";
 
@@ -28,6 +28,7 @@ export class Plot {
   private readonly rule = s("line", { class: "rule", y1: 0, y2: HEIGHT });
   private readonly top = h("span", { class: "tick" });
   private readonly middle = h("span", { class: "tick" });
+  private readonly times = [h("span", {}), h("span", {}), h("span", {})];
   private readonly value = h("strong", { class: "plot-value" });
   private readonly moment = h("span", { class: "plot-moment" });
   private readonly field: HTMLElement;
@@ -52,6 +53,7 @@ export class Plot {
       { class: "plot" },
       h("figcaption", {}, h("span", { class: "plot-label" }, measure.label), this.moment, this.value),
       h("div", { class: "plot-body" }, h("div", { class: "ticks", "aria-hidden": "true" }, this.top, this.middle, "0"), this.field),
+      h("div", { class: "times", "aria-hidden": "true" }, ...this.times),
     );
     this.listen();
     this.read(null);
@@ -67,6 +69,10 @@ export class Plot {
     const { line, area } = paths(this.points, top);
     this.line.setAttribute("d", line);
     this.area.setAttribute("d", area);
+    this.times.forEach((time, i) => {
+      const at = this.at[Math.round(((this.at.length - 1) * i) / (this.times.length - 1))];
+      time.textContent = at === undefined ? "" : timeOfDay(at * 1000);
+    });
     this.field.setAttribute("aria-valuemin", "0");
     this.field.setAttribute("aria-valuemax", String(Math.max(0, this.points.length - 1)));
     this.read(this.index);

@@ -5,7 +5,7 @@ import { inWords, Refusal, roomPath } from "./api";
 import { Findings, ofRoom } from "./attention";
 import { Figures } from "./figures";
 import { hashFold, jsonFold } from "./folds";
-import { bytes, clock, count, duration, NOTHING, rate } from "./format";
+import { bytes, clock, count, duration, rate } from "./format";
 import { membersTable } from "./members";
 import type { LogRow, Member, OneRoom, Present, Refused, Status } from "./model";
 import { Table } from "./table";
@@ -24,7 +24,7 @@ export class RoomView implements View {
   readonly title: string;
   readonly element: HTMLElement;
   private readonly findings = new Findings("Nothing is wrong here.");
-  private readonly figures = new Figures();
+  private readonly figures = new Figures("wide");
   private readonly members: Table<Member>;
   private readonly presence = presenceTable();
   private readonly refusals = refusalsTable();
@@ -103,8 +103,9 @@ export class RoomView implements View {
       Size: bytes(room.bytes),
       Seq: count(room.seq),
       "Log rows": count(room.log_rows),
-      Snapshot: snapshot === null ? "none" : `seq ${count(snapshot.seq)}, ${bytes(snapshot.bytes)}`,
-      "Snapshot taken": snapshot === null ? NOTHING : clock(snapshot.at),
+      Snapshot: snapshot === null ? "none" : clock(snapshot.at),
+      "Snapshot’s seq": count(snapshot?.seq),
+      "Snapshot’s size": bytes(snapshot?.bytes),
       State: room.suspended ? "suspended" : room.idle === null ? "in use" : `empty for ${duration(room.idle)}`,
     });
     this.members.show(room.members);

@@ -16,15 +16,15 @@ const CHIPS: Record<Condition["is"], string> = {
 
 export class Shell {
   readonly main = h("main", { id: "main", tabindex: -1 });
-  private readonly chip = h("span", { class: "chip", role: "status", "aria-live": "polite" });
+  private readonly chip = h("span", { class: "chip", role: "status" });
   private readonly ready = h("a", { class: "ready", href: "#/" });
   private readonly version = h("span", { class: "version" });
   private readonly who = h("span", { class: "who" });
   private readonly signOut = h("button", { type: "button", class: "button small" }, "Sign out");
   private readonly bannerWords = h("p", {});
   private readonly retry = h("button", { type: "button", class: "button small" }, "Try now");
-  private readonly banner = h("div", { class: "banner", hidden: true }, this.bannerWords, this.retry);
-  private readonly inside = h("div", { class: "bar-inside" }, this.ready, this.chip, this.who, this.signOut);
+  private readonly banner = h("section", { class: "banner", "aria-label": "Connection", hidden: true }, this.bannerWords, this.retry);
+  private readonly inside = h("div", { class: "bar-inside" }, h("span", { role: "status" }, this.ready), this.chip, this.who, this.signOut);
   private stream: Stream | null = null;
   private condition: Condition = { is: "connecting" };
 
@@ -39,8 +39,12 @@ export class Shell {
     const mark = h("span", { class: "mark", "aria-hidden": "true" });
     document.body.replaceChildren(
       skip,
-      h("header", { class: "bar" }, h("a", { class: "brand", href: "#/" }, mark, "motet"), this.version, this.inside),
-      this.banner,
+      h(
+        "div",
+        { class: "head" },
+        h("header", { class: "bar" }, h("a", { class: "brand", href: "#/" }, mark, "motet"), this.version, this.inside),
+        this.banner,
+      ),
       this.main,
       notices,
     );
