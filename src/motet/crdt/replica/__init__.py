@@ -3,7 +3,7 @@
 from motet.crdt.replica.difference import Difference
 from motet.crdt.replica.gate import MAX_WAITING
 from motet.crdt.replica.news import News
-from motet.crdt.replica.probe import Holding, Lack, as_text, holding, lack, lowered
+from motet.crdt.replica.probe import Holding, Lack, as_text, holding, lack, lowered, state_vector
 from motet.crdt.replica.replica import Replica
 from motet.crdt.replica.scan import MAX_CLIENTS, MAX_CLOCK, read_state_vector
 from motet.crdt.replica.slow import SLOW
@@ -30,4 +30,5 @@ __all__ = [
     "lack",
     "lowered",
     "read_state_vector",
+    "state_vector",
 ]
