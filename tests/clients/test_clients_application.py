@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 from support.application import Application
-from support.node import KINDS, Y_WEBSOCKET, NodeClient, NodeClients
+from support.node import HOCUSPOCUS, KINDS, Y_WEBSOCKET, NodeClient, NodeClients
 from support.people import converged
 from support.refusals import PER_MINUTE
 from support.server import StartMotet
@@ -18,23 +19,27 @@ from support.waiting import eventually
 pytestmark = pytest.mark.node
 
 
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        pytest.param(HOCUSPOCUS, id="hocuspocus"),
+        pytest.param(Y_WEBSOCKET, id="yjs", marks=pytest.mark.long),  # those who come back are held first
+    ],
+)
 async def test_joins_wait_for_an_application_that_is_down_and_members_stay(
-    start_motet: StartMotet, node_clients: NodeClients
+    start_motet: StartMotet, node_clients: NodeClients, kinds: Sequence[str]
 ) -> None:
     """[X64] yjs is refused for now and held, Hocuspocus waits; all come in when it is back, and nobody loops."""
     with Application() as application:
         server = start_motet({"MOTET_AUTH_URL": application.url, "MOTET_AUTH_SECONDS": "2"})
 
-        async def everybody(user: str) -> list[NodeClient]:
-            return [
-                await node_clients.create(kind, server.ws_url, "room", **shown_by(kind, f"{user} {kind}"))
-                for kind in KINDS
-            ]
+        async def join(user: str, kind: str) -> NodeClient:
+            return await node_clients.create(kind, server.ws_url, "room", **shown_by(kind, f"{user} {kind}"))
 
-        members = await everybody("member")
+        members = [await join("member", kind) for kind in KINDS]
         await asyncio.gather(*(member.synced() for member in members))
         application.is_down = True
-        late = await everybody("late")
+        late = [await join("late", kind) for kind in kinds]
         for client in late:
             if client.kind in Y_WEBSOCKET:
                 report = await client.wait_until(lambda r: r.closes != (), "refused for now")
@@ -47,8 +52,8 @@ async def test_joins_wait_for_an_application_that_is_down_and_members_stay(
         for client in late:
             assert not (await client.report()).synced
         application.is_down = False
-        await asyncio.gather(*(client.synced() for client in late))
         for client in late:
+            await client.saved()
             await client.edit(append=f"{client.kind}, late ")
             await client.saved()
         await converged([*members, *late])
@@ -56,7 +61,7 @@ async def test_joins_wait_for_an_application_that_is_down_and_members_stay(
             report = await client.report()
             assert len(report.attempts) <= (PER_MINUTE if client in late and client.kind in Y_WEBSOCKET else 1), report
             assert report.denied == (), report
-        assert application.asked < 60, "one question after the other, not one for each moment"
+        assert application.asked < 60, "a few questions for each, not one for each moment"
 
 
 async def test_who_waits_sends_no_more_than_is_kept_and_is_denied_once(start_motet: StartMotet) -> None:

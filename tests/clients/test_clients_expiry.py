@@ -37,7 +37,7 @@ async def yjs_ends(server: MotetServer, node: NodeClients, room: str) -> None:
         report = await client.wait_until(lambda r: r.closes != (), "closed")
         code, reason = report.closes[0]
         assert code == 4401 and "expired" in reason
-    await judge(clients, 27)
+    await judge(clients, 21)
 
 
 async def keeps_typing(server: MotetServer, node: NodeClients, kind: str, room: str) -> None:

@@ -85,7 +85,7 @@ async def test_bad_tokens_do_not_loop(start_motet: StartMotet, node_clients: Nod
     """[G1] [H9] No token, garbage, expired, not for this room: told once, and held where clients ignore close codes."""
     server = start_motet(SECURED)
     clients = await refused_clients(node_clients, server.ws_url)
-    await judge(clients, 27)
+    await judge(clients, 21)
     for name, client in clients.items():
         code = 4403 if "room" in name or "none" in name else 4401
         report = await client.report()

@@ -268,13 +268,13 @@ class HocuspocusConnection(Connection):
             try:
                 return await self.hub.access.identify(self._credentials_of(document.token), room)
             except Unavailable as e:
-                if not self._is_opening(address, document):
-                    raise
                 if not waits:
                     waits = True
                     self.refused(room, e)
                     self._keep_alive_later()
-            await asyncio.sleep(ASK_AGAIN)
+                await asyncio.sleep(ASK_AGAIN)
+                if not self._is_opening(address, document):
+                    raise
 
     # ---- leaving
 
