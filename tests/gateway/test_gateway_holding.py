@@ -53,6 +53,14 @@ def test_the_pen_is_bounded() -> None:
     assert pen.refuse("a", 5.0) == 0.0
 
 
+def test_the_second_window_of_somebody_who_is_sent_away_is_no_repetition() -> None:
+    """[G1] It was open before the first was refused; who comes back after that is held."""
+    pen = HoldingPen(GatewaySettings())
+    assert pen.refuse("a", 10.0, since=1.0) == 0.0
+    assert pen.refuse("a", 10.1, since=9.0) == 0.0
+    assert pen.refuse("a", 11.0, since=10.5) == 25.0
+
+
 async def refuse(upgrade: Upgrade) -> Connection:
     """Refuses everybody; the path is the key."""
     raise Refusal(Forbidden("not for you"), (message(b"denied"),), key=upgrade.path)

@@ -10,7 +10,7 @@ import pytest
 from motet.access import Access, Credentials, OpenAccess, Rulings, built_in
 from motet.config import Settings
 from motet.crdt import Replica
-from motet.errors import MotetError, NotAuthenticated, Restarting, StoreCorrupt, Unavailable
+from motet.errors import MotetError, Restarting, StoreCorrupt, Unavailable
 from motet.ids import RoomName, Seq
 from motet.persistence import Journal, Kind, MemoryStore, Row
 from motet.rooms import HocuspocusConnection, Hub, Keeper, Served, YjsConnection
@@ -157,22 +157,6 @@ async def test_who_opens_a_room_that_leaves_again_before_they_are_told_gets_it_l
     served = await house.hub.open(ROOM)
     assert not served.closed
     assert house.hub.served[ROOM] is served
-
-
-@pytest.mark.parametrize(("stayed", "held"), [(0.0, True), (19.0, True), (20.0, False)])
-async def test_who_was_in_for_long_is_closed_at_once_and_a_comeback_may_be_held(
-    house: House, monkeypatch: pytest.MonkeyPatch, stayed: float, held: bool
-) -> None:
-    """[G1] Else the second window of somebody who is revoked would seem connected for as long as a loop is held."""
-    connection, wire = await house.join()
-    turned_away: list[str] = []
-    monkeypatch.setattr(wire, "turn_away", lambda error, key: turned_away.append(key))
-    later = house.hub.now() + stayed
-    monkeypatch.setattr(house.hub, "now", lambda: later)
-    seat = next(iter(connection.seats.values()))
-    seat.served.expel(seat, NotAuthenticated("the grant was revoked"))
-    assert (turned_away, wire.closed) == ((["key"], None) if held else ([], (4401, "the grant was revoked")))
-    assert YJS.denied("", "the grant was revoked") in wire.frames[-1]
 
 
 async def test_an_edit_reaches_the_others_and_the_store(house: House) -> None:

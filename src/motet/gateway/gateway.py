@@ -194,7 +194,7 @@ class Gateway:
     def turn_away(self, wire: PicowsWire, error: MotetError, key: str) -> None:
         """A refusal after the upgrade is like one before: the second within a minute is held. It is open already, so a
         full pen costs nothing more: then it is closed at once."""
-        seconds = self._pen.refuse(key, time.monotonic())
+        seconds = self._pen.refuse(key, time.monotonic(), wire.opened_at)
         if seconds is None:
             wire.close(error.code, str(error))
         else:

@@ -7,6 +7,8 @@ closed only after `hold_seconds`: at most four attempts a minute, and the reason
 
 from __future__ import annotations
 
+from math import inf
+
 from motet.gateway.settings import GatewaySettings
 
 
@@ -20,10 +22,11 @@ class HoldingPen:
         self._refused: dict[int, float] = {}
         self.held = 0
 
-    def refuse(self, key: str, now: float) -> float | None:
+    def refuse(self, key: str, now: float, since: float = inf) -> float | None:
         """Seconds for which this refusal is to be held: 0 the first time. None: the pen is full, so HTTP 429.
 
-        A hold takes a place until `release`.
+        `since` is when a socket was opened that is sent away: the second window of somebody was open before the first
+        was refused, and is no repetition. A hold takes a place until `release`.
         """
         settings = self._settings
         mark = hash(key)
@@ -31,7 +34,7 @@ class HoldingPen:
         self._refused[mark] = now
         if len(self._refused) > settings.max_hold_keys:
             del self._refused[next(iter(self._refused))]
-        if before is None or now - before > settings.hold_window_seconds:
+        if before is None or since < before or now - before > settings.hold_window_seconds:
             return 0.0
         if self.held >= settings.max_held:
             return None

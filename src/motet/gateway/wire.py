@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from enum import Enum
 from typing import Protocol
@@ -65,7 +66,7 @@ class PicowsWire(WSListener):
         "_assembly", "_awaiting", "_close_code", "_congested", "_connection",
         "_doorkeeper", "_heard", "_heard_at", "_intake", "_marked_at",
         "_outgrown", "_paused", "_pending", "_received", "_settings",
-        "_special", "_state", "_transport", "_usual_bytes", "address", "write",
+        "_special", "_state", "_transport", "_usual_bytes", "address", "opened_at", "write",
     )  # fmt: skip
 
     def __init__(
@@ -79,6 +80,8 @@ class PicowsWire(WSListener):
     ) -> None:
         self.write: Callable[[bytes], None] = transport.write
         self.address = address
+        self.opened_at = 0.0
+        """When the handshake was done (monotonic seconds)."""
         self._transport = transport
         self._connection: Connection | None = connection  # None once it was told of the end
         self._received: Callable[[bytes], None] = connection.received
@@ -101,6 +104,7 @@ class PicowsWire(WSListener):
 
     def start(self) -> None:
         """Begins to read, and tells the connection."""
+        self.opened_at = time.monotonic()
         high = self._settings.high_water_bytes
         self._transport.set_write_buffer_limits(high=high, low=high // 4)
         self._intake.begin(self)

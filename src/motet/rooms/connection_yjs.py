@@ -11,9 +11,6 @@ from motet.rooms.served import Served
 from motet.rooms.wire import Wire
 from motet.sync import YJS, frame
 
-STAYED = 20.0
-"""Seconds: who was in for so long is closed at once, for even if it comes back each time, that is no loop."""
-
 
 class YjsConnection(Connection):
     """A y-websocket client: one room, its errors told by an auth message and the close code."""
@@ -28,7 +25,6 @@ class YjsConnection(Connection):
         self._served = served
         self._grant = grant
         self._seat: Seat | None = None
-        self._opened_at = hub.now()
 
     def opened(self, wire: Wire) -> None:
         super().opened(wire)
@@ -81,9 +77,6 @@ class YjsConnection(Connection):
 
     def _turn_away(self, error: MotetError) -> None:
         """[G1] Says why, in the two ways there are. Old clients come back at once, whatever the code says, and are
-        held; but not the second window of somebody who had been in for long."""
+        then held."""
         self.wire.write(frame(YJS.denied("", str(error))))
-        if self.hub.now() - self._opened_at >= STAYED:
-            self.hang_up(error)
-        else:
-            self.wire.turn_away(error, self._key)
+        self.wire.turn_away(error, self._key)
