@@ -31,7 +31,7 @@ from motet.access import (
 from motet.access.sources import Sources, authenticator_of
 from motet.api import build
 from motet.config import Settings
-from motet.crdt import Replica, update_of_file
+from motet.crdt import Documents, Replica, update_of_file
 from motet.errors import ConfigError, Forbidden, MalformedUpdate, MotetError
 from motet.gateway import Connection, Gateway, GatewaySettings, ListenSettings, Refusal, Server, Upgrade
 from motet.ids import RoomName, is_room_name
@@ -40,6 +40,7 @@ from motet.persistence import Journal, SqliteStore, free_bytes
 from motet.rooms import (
     Administration,
     Administrator,
+    Convergence,
     HocuspocusConnection,
     Hub,
     Inspection,
@@ -215,6 +216,8 @@ class App:
         self.access = Access(source, self.roles, rulings, time.time, is_open=settings.open)
         recent = Recent()
         self.hub = Hub(settings, store, journal, self.access, self.seed, Fan([write_line, recent]))
+        self.documents = Documents()
+        self.convergence = Convergence(self.hub, self.documents)
         self.keeper = Keeper(self.hub, lambda: free_bytes(settings.data))
         forget = self.sources.forget if self.sources is not None else lambda user: None
         self.administration = Administration(self.hub, forget, self.keeper.compact)
@@ -223,6 +226,7 @@ class App:
         app = build(self.hub, self.administration, looks, lambda: gateway.statistics().connections, self.origins)
         server = Server(cast(ASGIApplication, app), gateway, listen_settings(settings), self._drain, self._stopped)
         self.keeper.start()
+        self.convergence.start()
         # What is here stays: the collector need not look at it again. Rooms make few cycles, so it may come seldom.
         gc.collect()
         gc.freeze()
@@ -244,6 +248,8 @@ class App:
         self.hub.health.degrade("draining", "the server is stopping")
 
     async def _stopped(self) -> None:
+        await self.convergence.stop()
+        await self.documents.close()
         await self.keeper.stop()
         await self.hub.journal.close()
 

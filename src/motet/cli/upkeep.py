@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from motet.cli.options import Data, data_directory
 from motet.cli.output import tell_bad
 from motet.config import load as load_settings
+from motet.crdt import Documents, View
 from motet.errors import ConfigError, MotetError, StoreCorrupt
 from motet.ids import RoomName
 from motet.persistence import RoomInfo, SqliteReader, SqliteStore, StoreReader
@@ -43,16 +44,21 @@ async def listed(store: StoreReader, names: list[str] | None = None) -> list[Roo
     return [info for info in found if info.name in names]
 
 
-def verify(data: Data = None) -> None:
+def verify(
+    data: Data = None,
+    hashes: Annotated[
+        bool, typer.Option("--hash", help="print each room's exact state hash, equal in every replica of the document")
+    ] = False,
+) -> None:
     """Read every room: checksums, gaps, loading. Exit code 1 and a list if any is bad. The server may run."""
-    bad = asyncio.run(_verify(SqliteReader(data_directory(data))))
+    bad = asyncio.run(_verify(SqliteReader(data_directory(data)), Documents() if hashes else None))
     tell_bad(bad)
     if bad:
         raise typer.Exit(1)
     typer.echo("all rooms are sound")
 
 
-async def _verify(store: SqliteReader) -> list[tuple[str, str]]:
+async def _verify(store: SqliteReader, documents: Documents | None) -> list[tuple[str, str]]:
     try:
         bad = [(DATABASE, problem) for problem in await store.integrity()]
         try:
@@ -61,20 +67,25 @@ async def _verify(store: SqliteReader) -> list[tuple[str, str]]:
             return [*bad, (DATABASE, str(e))]
         with progress() as bar:
             for info in bar.track(rooms, description="verifying"):
-                bad += [(info.name, problem) for problem in await _problems(store, info.name)]
+                bad += [(info.name, problem) for problem in await _problems(store, info.name, documents)]
         return bad
     finally:
+        if documents is not None:
+            await documents.close()
         await store.close()
 
 
-async def _problems(store: SqliteReader, name: RoomName) -> list[str]:
+async def _problems(store: SqliteReader, name: RoomName, documents: Documents | None) -> list[str]:
+    """With documents, a sound room's hash is printed."""
     problems = await store.verify(name)
     if problems:
         return problems
     try:
         stored = await store.load(name)
         if stored is not None:
-            load(stored)
+            replica = load(stored)
+            if documents is not None:
+                typer.echo(f"{await documents.view(replica.encode(), View.HASH)}  {name}")
     except MotetError as e:
         return [str(e)]
     return []

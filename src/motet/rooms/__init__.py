@@ -3,14 +3,15 @@
 `room` is a plain synchronous object (no clock, no I/O) that answers each call with `effects`; `served` carries them
 out; the `hub` opens rooms and the `keeper` looks after them; a `connection` stands between a socket and its rooms.
 May import every leaf component, config, errors, ids. Public names: `Hub`, `Keeper`, `YjsConnection`,
-`HocuspocusConnection`, `Connection`, `Wire`, `Served`, `Administration`, `Administrator`, and `Inspection` with
-what it shows.
+`HocuspocusConnection`, `Connection`, `Wire`, `Served`, `Administration`, `Administrator`, `Convergence`, and
+`Inspection` with what it shows.
 """
 
 from motet.rooms.administration import Administration, Administrator
 from motet.rooms.connection import Connection
 from motet.rooms.connection_hocuspocus import HocuspocusConnection
 from motet.rooms.connection_yjs import YjsConnection
+from motet.rooms.convergence import Convergence, StateHash
 from motet.rooms.hub import Hub
 from motet.rooms.inspection import ORDERS, Inspection, MemberInfo, RoomDetail, RoomSummary
 from motet.rooms.keeper import Keeper
@@ -22,6 +23,7 @@ __all__ = [
     "Administration",
     "Administrator",
     "Connection",
+    "Convergence",
     "HocuspocusConnection",
     "Hub",
     "Inspection",
@@ -30,6 +32,7 @@ __all__ = [
     "RoomDetail",
     "RoomSummary",
     "Served",
+    "StateHash",
     "Wire",
     "YjsConnection",
 ]
