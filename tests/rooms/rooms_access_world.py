@@ -1,4 +1,4 @@
-"""The model of rooms under changing grants: what must be true after each step, by a judge who does not ask the server."""
+"""The model of rooms under changing grants: what must be true after each step, by a judge who does not ask the room."""
 
 from __future__ import annotations
 

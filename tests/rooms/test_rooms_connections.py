@@ -6,14 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from rooms_access_harness import ADDRESS, ROOM, ROOT, House, Wire, statuses, turns
+from rooms_access_harness import ROOM, ROOT, House, Wire, turns
 from rooms_access_people import Device, Socket, auth
 
-from motet.access import Credentials
-from motet.errors import MotetError, NotAuthenticated, OverQuota, RoomDeleted, TryLater, Unavailable
+from motet.errors import NotAuthenticated, RoomDeleted, TryLater, Unavailable
 from motet.ids import RoomName, UserId
-from motet.rooms import HocuspocusConnection, Served
-from motet.rooms.connection_hocuspocus import FRESH_TOKEN
+from motet.rooms import HocuspocusConnection
 from motet.sync import HOCUSPOCUS, YJS
 from motet.varint import write_bytes
 
