@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from rooms_access_harness import ROOM, ROOT, House, Wire, turns
+from rooms_access_harness import ROOM, ROOT, House, Wire, statuses, turns
 from rooms_access_people import Device, Socket, auth
 
-from motet.errors import NotAuthenticated, RoomDeleted, TryLater, Unavailable
+from motet.errors import NotAuthenticated, OverQuota, RoomDeleted, TryLater, Unavailable
 from motet.ids import RoomName, UserId
 from motet.rooms import HocuspocusConnection
+from motet.rooms.connection_hocuspocus import FRESH_TOKEN
+from motet.rooms.seat import Hold
 from motet.sync import HOCUSPOCUS, YJS
 from motet.varint import write_bytes
 
@@ -220,3 +222,269 @@ async def test_broadcasts_that_were_held_back_end_with_their_author(end: str) ->
 
 def _broadcast(text: str) -> bytes:
     return write_bytes(ROOM.encode()) + b"\x06" + write_bytes(text.encode())
+
+
+async def test_a_broadcast_is_sent_at_once_and_those_over_the_rate_later_in_order() -> None:
+    """[X31] [X37] Nothing is lost; nothing is read meanwhile."""
+    house = House(connection_broadcasts_per_second=20.0, rate_seconds=0.05)
+    ada, ada_wire = await provider(house, house.token("ada", "editor"))
+    _, bob_wire = await provider(house, house.token("bob", "editor"))
+    for n in range(4):
+        ada.received(_broadcast(f"word {n}"))
+    assert not ada_wire.reading
+    async with asyncio.timeout(20):
+        while ada._late or not ada_wire.reading:
+            house.hub.seconds += 0.05
+            await asyncio.sleep(0.005)
+    words = [payload[-6:] for payload in bob_wire.payloads if b"word" in payload]
+    assert words == [b"word %d" % n for n in range(4)]
+
+
+# ---- the end of a grant, and fresh tokens
+
+
+async def test_at_the_end_of_a_grant_a_yjs_connection_is_closed(house: House) -> None:
+    """[X6]"""
+    ada, wire = await house.yjs("ada", "editor", lasts=10.0)
+    house.hub.seconds += 9.0
+    house.wake()
+    assert wire.closed is None
+    house.hub.seconds += 1.0
+    house.wake()
+    assert wire.closed is not None and wire.closed[0] == NotAuthenticated.code and not ada.seats
+
+
+async def test_at_the_end_of_a_grant_a_document_is_asked_for_a_fresh_token_and_denied_alone(house: House) -> None:
+    """[X6] The other document's grant goes on; ten seconds later only the one is denied."""
+    short, long = house.token("ada", "editor", lasts=10.0), house.token("ada", "editor")
+    ada, wire = house.socket()
+    ada.received(auth(ROOM, short))
+    ada.received(auth(OTHER, long))
+    await turns()
+    house.hub.seconds += 10.0
+    house.wake()
+    house.wake()
+    request = HOCUSPOCUS.token_request(ROOM)
+    assert wire.payloads.count(request) == 1 and set(ada.seats) == {ROOM, OTHER}
+    house.hub.seconds += FRESH_TOKEN - 0.1
+    house.wake()
+    assert ROOM in ada.seats
+    house.hub.seconds += 0.2
+    house.wake()
+    assert set(ada.seats) == {OTHER} and wire.closed is None and len(denials(wire)) == 1
+
+
+async def test_a_fresh_token_holds_from_then_on(house: House) -> None:
+    """[X7] In time, with another role; and the end is that of the new one."""
+    ada, wire = await provider(house, house.token("ada", "editor", lasts=10.0))
+    house.hub.seconds += 11.0
+    house.wake()
+    ada.received(auth(ROOM, house.token("ada", "viewer")))
+    await turns()
+    assert scopes(wire)[-1] == "readonly"
+    house.hub.seconds += 2 * FRESH_TOKEN
+    house.wake()
+    assert set(ada.seats) == {ROOM}
+    ada.received(HOCUSPOCUS.update(ROOM, typed(1)))
+    assert statuses(wire, ROOM) == [False]
+
+
+@pytest.mark.parametrize("token", ["forged", "of another", "for another room", "over"])
+def test_a_token_that_is_no_good_ends_the_document(token: str) -> None:
+    """[X7] Denied, alone."""
+
+    async def run() -> None:
+        house = House()
+        ada, wire = await provider(house, house.token("ada", "editor"), ROOM, OTHER)
+        shown = {
+            "forged": "forged",
+            "of another": house.token("bob", "admin"),
+            "for another room": house.token("ada", "editor", room="elsewhere"),
+            "over": house.token("ada", "editor", lasts=-1.0),
+        }[token]
+        ada.received(auth(ROOM, shown))
+        await turns()
+        assert set(ada.seats) == {OTHER} and len(denials(wire)) == 1 and wire.closed is None
+
+    asyncio.run(run())
+
+
+async def test_while_it_cannot_be_known_what_was_granted_holds(house: House) -> None:
+    """[X7] Until it ends."""
+    ada, wire = await provider(house, house.token("ada", "editor", lasts=60.0))
+    house.source.down = True
+    ada.received(auth(ROOM, house.token("ada", "viewer")))
+    await turns()
+    assert set(ada.seats) == {ROOM} and not denials(wire)
+    ada.received(HOCUSPOCUS.update(ROOM, typed(1)))
+    await house.settle()
+    assert statuses(wire, ROOM) == [True]
+
+
+async def test_of_several_tokens_the_newest_holds(house: House) -> None:
+    """[X7] Those between are passed over."""
+    ada, wire = await provider(house, house.token("ada", "editor"))
+    house.source.turns = 5
+    for role in ("viewer", "none", "commenter"):
+        ada.received(auth(ROOM, house.token("ada", role)))
+    await turns(30)
+    (seat,) = ada.seats.values()
+    assert seat.member.role.name == "commenter" and not denials(wire)
+
+
+async def test_a_token_that_is_found_good_after_its_document_was_left_changes_nothing(house: House) -> None:
+    """[X7] [X42]"""
+    ada, wire = await provider(house, house.token("ada", "viewer"), ROOM, OTHER)
+    house.source.turns = 5
+    ada.received(auth(ROOM, house.token("ada", "editor")))
+    await turns(2)
+    ada.received(HOCUSPOCUS.close(ROOM, ""))
+    said = len(scopes(wire))
+    await turns(20)
+    assert set(ada.seats) == {OTHER} and len(scopes(wire)) == said
+
+
+async def test_a_ruling_while_a_fresh_token_is_looked_at_is_not_undone_by_it(house: House) -> None:
+    """[X7] [X42]"""
+    ada, wire = await provider(house, house.token("ada", "viewer"))
+    house.source.turns = 5
+    ada.received(auth(ROOM, house.token("ada", "editor")))
+    await turns(2)
+    await house.acts.set_role(ROOM, UserId("ada"), "commenter", ROOT)
+    await turns(20)
+    (seat,) = ada.seats.values()
+    assert seat.member.role.name == "commenter"
+    ada.received(HOCUSPOCUS.update(ROOM, typed(1)))
+    assert statuses(wire, ROOM) == [False]
+
+
+# ---- rulings
+
+
+@pytest.mark.parametrize("ruling", ["user", "room", "token", "role"])
+async def test_a_ruling_acts_on_open_sockets_at_once(house: House, ruling: str) -> None:
+    """[X3] In the same turn; on all devices that it is about, and no other."""
+    token = house.token("ada", "editor", token_id="t1")
+    ada, ada_wire = await provider(house, token, ROOM, OTHER)
+    _, yjs_wire = await house.yjs("ada", "editor", token_id="t2")
+    bob, _ = await provider(house, house.token("bob", "editor"), ROOM, OTHER)
+    if ruling == "user":
+        await house.acts.revoke_user(UserId("ada"), ROOT)
+    elif ruling == "room":
+        await house.acts.revoke_room(ROOM, ROOT)
+    elif ruling == "token":
+        await house.acts.revoke_token("t1", ROOT)
+    else:
+        await house.acts.set_role(ROOM, UserId("ada"), "none", ROOT)
+    left = {"user": set[str](), "room": {OTHER}, "token": set[str](), "role": {OTHER}}[ruling]
+    assert set(ada.seats) == left and ada_wire.closed is None
+    assert (yjs_wire.closed is None) == (ruling == "token")
+    assert set(bob.seats) == ({OTHER} if ruling == "room" else {ROOM, OTHER})
+
+
+async def test_a_role_that_changes_is_told_to_a_provider(house: House) -> None:
+    """[X2] By its scope; and the withdrawn override leaves what the token says."""
+    _, wire = await provider(house, house.token("ada", "editor"))
+    for role in ("viewer", "commenter", "viewer", None):
+        await house.acts.set_role(ROOM, UserId("ada"), role, ROOT)
+    assert scopes(wire) == ["read-write", "readonly", "read-write", "readonly", "read-write"]
+
+
+async def test_a_ruling_that_cannot_be_stored_holds_and_says_so(house: House) -> None:
+    """[X3] The open socket is the more urgent half."""
+    _, wire = await house.yjs("ada", "editor")
+    house.disk.broken = True
+    with pytest.raises(Unavailable, match="ends with the process"):
+        await house.acts.revoke_user(UserId("ada"), ROOT)
+    assert wire.closed is not None
+
+
+async def test_a_room_that_fails_when_it_is_judged_anew_is_thrown_away_and_no_other(house: House) -> None:
+    """[X3] [G12] Who loses a right goes, even so."""
+    _, wire = await house.yjs("ada", "editor")
+    _, other = await house.yjs("ada", "editor", room=OTHER)
+    house.hub.served[ROOM].room.disown = lambda member: 1 / 0  # type: ignore[method-assign,assignment,return-value]
+    await house.acts.revoke_user(UserId("ada"), ROOT)
+    assert wire.closed is not None and other.closed is not None
+    assert ROOM not in house.hub.served and len(house.hub.faults) == 1
+    house.hub.faults.clear()
+
+
+# ---- before anybody has signed in
+
+
+async def test_a_socket_that_names_no_room_is_closed() -> None:
+    """[X9]"""
+    house = House(pending_seconds=0.02)
+    _, wire = house.socket()
+    async with asyncio.timeout(20):
+        while wire.closed is None:
+            await asyncio.sleep(0.005)
+    assert wire.closed[0] == NotAuthenticated.code
+
+
+async def test_a_stranger_has_one_allowance_for_all_documents() -> None:
+    """[X9] Beyond it documents are denied; what is held of who has signed in counts for each document."""
+    house = House(max_pending_bytes=1000)
+    house.source.turns = 50
+    ada, wire = house.socket()
+    for n in range(4):
+        ada.received(auth(f"notes/{n}", "unknown"))
+        ada.received(HOCUSPOCUS.update(f"notes/{n}", b"x" * 300))
+    assert [len(denials(wire, f"notes/{n}")) for n in range(4)] == [0, 0, 0, 1]
+    await turns(60)
+    assert not ada.seats
+
+
+async def test_a_user_is_in_so_many_rooms_and_a_place_that_is_left_is_free() -> None:
+    """[X47] Over all sockets of the user; a refusal is the document's."""
+    house = House(max_rooms_per_user=2)
+    first, wire = await provider(house, house.token("ada", "editor"), ROOM, OTHER)
+    second, yjs_wire = await house.yjs("ada", "viewer")
+    assert yjs_wire.closed is not None and yjs_wire.closed[0] == OverQuota.code and not second.seats
+    _, bob_wire = await house.yjs("bob", "editor")
+    assert bob_wire.closed is None
+    first.received(HOCUSPOCUS.close(OTHER, ""))
+    third, _ = await house.yjs("ada", "viewer")
+    assert third.seats and wire.closed is None
+    await house.acts.set_role(ROOM, UserId("ada"), "none", ROOT)
+    await provider(house, house.token("ada", "editor"), OTHER, RoomName("notes/3"))
+
+
+# ---- several reasons not to read
+
+
+async def test_a_socket_is_read_again_when_no_reason_is_left() -> None:
+    """[X31] [X35] [R12] A large update, a full journal, the room's rate and the socket's own, in any order."""
+    house = House(connection_presence_per_second=20.0, rate_seconds=0.05)
+    ada, wire = await provider(house, house.token("ada", "editor"), ROOM, OTHER)
+    seat = ada.seats[ROOM]
+    ada.received(HOCUSPOCUS.update(ROOM, typed(1, padding=100_000)))
+    assert not wire.reading
+    house.hub._paused.add(seat.served)
+    seat.hold(Hold.JOURNAL)
+    ada.seats[OTHER].hold(Hold.RATE)
+    for _ in range(3):
+        ada.received(HOCUSPOCUS.awareness(OTHER, b"\0"))
+    await house.settle()
+    assert not wire.reading and ada._slow is not None
+    house.hub.journal_drained()
+    async with asyncio.timeout(20):
+        while ada._slow is not None:
+            await asyncio.sleep(0.005)
+    assert not wire.reading
+    ada.seats[OTHER].release(Hold.RATE)
+    assert wire.reading
+
+
+async def test_who_leaves_takes_its_reasons_along(house: House) -> None:
+    """[X31] [R12] The other documents of the socket are read again."""
+    ada, wire = await provider(house, house.token("ada", "editor"), ROOM, OTHER)
+    seat = ada.seats[ROOM]
+    ada.received(HOCUSPOCUS.update(ROOM, typed(1, padding=100_000)))
+    for why in Hold:
+        seat.hold(why)
+    await house.acts.set_role(ROOM, UserId("ada"), "none", ROOT)
+    assert wire.reading and set(ada.seats) == {OTHER}
+    await house.settle()
+    assert await house.log() == []

@@ -178,7 +178,7 @@ class HocuspocusConnection(Connection):
         try:
             access = self.hub.access
             grant = await access.identify(self._credentials_of(auth.token), room)
-            if document.seat is seat:
+            if self._sits(seat):
                 seat.served.renew(seat, grant, access.role(grant, room))
                 document.token, document.expired = auth.token, 0.0
                 self._accept(auth, seat)
@@ -187,13 +187,17 @@ class HocuspocusConnection(Connection):
             self.refused(room, e, seat.member.grant.user)
         except MotetError as e:
             # The token that has just ended says nothing new: there is still time for a fresh one.
-            if document.seat is seat and not (document.expired and auth.token == document.token):
+            if self._sits(seat) and not (document.expired and auth.token == document.token):
                 seat.served.expel(seat, e)
         finally:
             document.renewing = False
         newer, document.renewal = document.renewal, None
-        if newer is not None and document.seat is seat:
+        if newer is not None and self._sits(seat):
             self._in_room(document, seat, newer)
+
+    def _sits(self, seat: Seat) -> bool:
+        """Whether it was neither left nor lost while something was asked."""
+        return self.seats.get(seat.group.document) is seat
 
     def _credentials_of(self, token: str) -> Credentials:
         return replace(self._credentials, token=token) if token else self._credentials
