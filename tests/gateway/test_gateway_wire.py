@@ -309,7 +309,7 @@ async def test_any_other_error_is_logged_and_closes_with_1011(caplog: pytest.Log
             raw.frame(BINARY, b"y")
             assert await raw.close_code() == (1011, "internal error")
         assert [record.exc_info is not None for record in caplog.records] == [True]
-        assert "127.0.0.1" in caplog.text
+        assert "received" in caplog.text
 
 
 async def test_a_silent_peer_is_pinged_and_then_taken_for_dead() -> None:

@@ -16,7 +16,7 @@ from secrets import token_hex
 from motet.errors import MotetError, RateLimited, Restarting, TryLater
 from motet.gateway import upgrade as handshake
 from motet.gateway.holding import HoldingPen
-from motet.gateway.port import Accept, Connection, Refusal, Upgrade
+from motet.gateway.port import Accept, Connection, Refusal, Report, Upgrade
 from motet.gateway.settings import KIB, GatewaySettings
 from motet.gateway.turned_away import TurnedAway
 from motet.gateway.wire import PicowsWire
@@ -48,12 +48,18 @@ class GatewayStatistics:
     """Sockets that have not sent a whole request head yet."""
 
 
+def logged(error: Exception, where: str, *, connection: str, event: str) -> None:
+    """A `Report` to the log."""
+    log.error("%s failed in connection %s: %s", where, connection, event, exc_info=error)
+
+
 class Gateway:
     """All sockets of one server. It is made before the event loop runs, and used within it."""
 
-    def __init__(self, accept: Accept, settings: GatewaySettings) -> None:
+    def __init__(self, accept: Accept, settings: GatewaySettings, report: Report = logged) -> None:
         self.settings = settings
         self._accept = accept
+        self._report = report
         self._pen = HoldingPen(settings)
         # Sockets whose request head is not complete, and since when, the oldest first. Bounded by max_heads: then the
         # oldest is closed.
@@ -157,8 +163,8 @@ class Gateway:
             raise
         except MotetError as error:
             answer = handshake.refused_by(error)
-        except Exception:
-            log.exception("an upgrade of %s to %s failed", upgrade.address, upgrade.path)
+        except Exception as error:  # noqa: BLE001 - the edge: one upgrade's fault stays with it
+            self._report(error, "upgrade", connection=upgrade.id, event=upgrade.path)
             answer = handshake.refused(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error")
         _say_last(transport, answer)
         return None
@@ -168,7 +174,7 @@ class Gateway:
         if isinstance(connection, TurnedAway):  # nothing that it sends is of interest
             settings = replace(settings, max_message_bytes=4 * KIB)
         pending = connection.pending
-        wire = PicowsWire(transport, connection, upgrade.address, settings, self, pending)
+        wire = PicowsWire(transport, connection, upgrade, settings, self, pending)
         if transport.is_closing():
             wire.lost()
             return
@@ -200,6 +206,10 @@ class Gateway:
         else:
             self._pending.pop(wire, None)
             wire.hand_over(TurnedAway(Refusal(error), seconds, self._pen), error)
+
+    def failed(self, wire: PicowsWire, error: Exception, call: str) -> None:
+        """A fault of the application's; the wire closes."""
+        self._report(error, "connection", connection=wire.id, event=call)
 
     def ended(self, wire: PicowsWire) -> None:
         """It is forgotten."""

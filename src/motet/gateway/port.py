@@ -9,7 +9,7 @@ from typing import Protocol
 from motet.errors import MotetError
 from motet.rooms.wire import Wire
 
-__all__ = ["Accept", "Connection", "Refusal", "Upgrade", "Wire"]
+__all__ = ["Accept", "Connection", "Refusal", "Report", "Upgrade", "Wire"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,14 @@ class Refusal(Exception):
         self.error = error
         self.frames = frames
         self.key = key
+
+
+class Report(Protocol):
+    """Takes an exception that nobody designed, on the way to a 500 or 1011."""
+
+    def __call__(self, error: Exception, where: str, *, connection: str, event: str) -> None:
+        """`event` is what was being done: the path of an upgrade, or the call of a `Connection`."""
+        ...
 
 
 Accept = Callable[[Upgrade], Awaitable[Connection]]

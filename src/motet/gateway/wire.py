@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 from enum import Enum
@@ -16,10 +15,8 @@ from motet.gateway import frames
 from motet.gateway.assembly import Assembly, FragmentError, TooLong
 from motet.gateway.intake import FrameHead, Intake
 from motet.gateway.parser import MESSAGE_TOO_BIG
-from motet.gateway.port import Connection
+from motet.gateway.port import Connection, Upgrade
 from motet.gateway.settings import GatewaySettings
-
-log = logging.getLogger(__name__)
 
 _BINARY, _CONTINUATION = WSMsgType.BINARY, WSMsgType.CONTINUATION
 _LARGE = 1 << 16
@@ -51,6 +48,10 @@ class Doorkeeper(Protocol):
         """The application refuses the peer (see `port.Wire.turn_away`)."""
         ...
 
+    def failed(self, wire: PicowsWire, error: Exception, call: str) -> None:
+        """Nobody designed what this call of the connection raised; the wire closes with 1011."""
+        ...
+
     def ended(self, wire: PicowsWire) -> None:
         """The socket has ended. Called once."""
         ...
@@ -66,20 +67,21 @@ class PicowsWire(WSListener):
         "_assembly", "_awaiting", "_close_code", "_congested", "_connection",
         "_doorkeeper", "_heard", "_heard_at", "_intake", "_marked_at",
         "_outgrown", "_paused", "_pending", "_received", "_settings",
-        "_special", "_state", "_transport", "_usual_bytes", "address", "opened_at", "write",
+        "_special", "_state", "_transport", "_usual_bytes", "address", "id", "opened_at", "write",
     )  # fmt: skip
 
     def __init__(
         self,
         transport: asyncio.Transport,
         connection: Connection,
-        address: str,
+        upgrade: Upgrade,
         settings: GatewaySettings,
         doorkeeper: Doorkeeper,
         pending: bool,
     ) -> None:
         self.write: Callable[[bytes], None] = transport.write
-        self.address = address
+        self.id = upgrade.id
+        self.address = upgrade.address
         self.opened_at = 0.0
         """When the handshake was done (monotonic seconds)."""
         self._transport = transport
@@ -207,7 +209,7 @@ class PicowsWire(WSListener):
         try:
             self._received(frame.get_payload_as_bytes())
         except Exception as error:  # noqa: BLE001 - the edge: one connection's fault stays with it
-            self._failed(error)
+            self._failed(error, "received")
 
     def _look_closely(self, frame: WSFrame) -> None:
         self._intake.took_frame(frame.tail_size)
@@ -381,7 +383,7 @@ class PicowsWire(WSListener):
         try:
             call(*args)
         except Exception as error:  # noqa: BLE001 - the edge: one connection's fault stays with it
-            self._failed(error)
+            self._failed(error, getattr(call, "__name__", ""))
 
     def _tell_closed(self, clean: bool) -> None:
         connection, self._connection = self._connection, None
@@ -389,9 +391,9 @@ class PicowsWire(WSListener):
         if connection is not None:
             self._tell(connection.closed, self._close_code, clean)
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: Exception, call: str) -> None:
         if isinstance(error, MotetError):
             self.close(error.code, str(error))
         else:
-            log.error("the connection of %s failed", self.address, exc_info=error)
+            self._doorkeeper.failed(self, error, call)
             self.close(INTERNAL_ERROR, "internal error")
