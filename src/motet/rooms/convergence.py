@@ -18,7 +18,7 @@ from motet.crdt import Documents
 from motet.crdt.replica import Lack, as_text, read_state_vector, state_vector
 from motet.errors import MotetError, StoreCorrupt
 from motet.ids import RoomName, Seq
-from motet.observability import DivergenceFound, DivergenceHealed, Resynced, StoreFailed, Unexpected
+from motet.observability import DivergenceFound, DivergenceHealed, StoreFailed, Unexpected
 from motet.rooms import probing
 from motet.rooms.hub import Hub
 from motet.rooms.replaying import LOG_BYTES, Replaying
@@ -184,14 +184,13 @@ class Convergence:
             return
         self._tell(served, user, "member", found.where, found.theirs.ends)
         self._ill.add(seat)
-        self._hub.observe(Resynced(served.name, user, "divergence"))
         served.perform(served.room.heal(seat.member, state_vector(found.theirs.ends), self._hub.now()))
         if await self._until(lambda: seat.member.is_sound() and self._is_quiet(served)):
             if await self._ask(seat, None) is True:
                 self._is_well(seat, served.name, user, "resync")
 
     async def _ask(self, seat: Seat, doubted: probing.MemberLacks | None) -> probing.MemberLacks | bool:
-        if not self._is_quiet(seat.served):
+        if not await self._until(lambda: self._is_quiet(seat.served)):
             return False
         found = await probing.ask(seat, doubted)
         self.looks += found is not False

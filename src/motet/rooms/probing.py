@@ -58,9 +58,8 @@ async def ask(seat: Seat, doubted: MemberLacks | None = None) -> MemberLacks | b
     answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     def answered(data: bytes) -> None:
-        unchanged = room.replica is replica and room.changed == changed and not room.dirty
         if not answer.done():
-            answer.set_result(data if unchanged else b"")
+            answer.set_result(data)
 
     whole: Collection[int] = ()
     if doubted is not None and replica.size <= WHOLE_BYTES:
@@ -69,13 +68,14 @@ async def ask(seat: Seat, doubted: MemberLacks | None = None) -> MemberLacks | b
     try:
         async with asyncio.timeout(ANSWER):
             data = await answer
-        theirs = await run(holding(data)) if data else None
+        await asyncio.sleep(0)  # for the tick, with which news come
+        if room.replica is not replica or room.changed != changed:
+            return False
+        theirs = await run(holding(data))
     except TimeoutError:
         member.probe = None
         return False
     except MalformedUpdate:
         return False  # the room has dealt with it
-    if theirs is None:
-        return False
     where = await run(lack(Holding(ends, (await run(holding(deletes))).dead), theirs))
     return where is None or MemberLacks(where, theirs)
