@@ -35,7 +35,7 @@ from motet.crdt import Documents, Replica, update_of_file
 from motet.errors import ConfigError, Forbidden, MalformedUpdate, MotetError
 from motet.gateway import Connection, Gateway, GatewaySettings, ListenSettings, Refusal, Server, Upgrade
 from motet.ids import RoomName, is_room_name
-from motet.observability import AccessRefused, Fan, Recent, write_line
+from motet.observability import AccessRefused, Drained, Fan, Recent, write_line
 from motet.persistence import Journal, SqliteStore, free_bytes
 from motet.rooms import (
     Administration,
@@ -46,6 +46,7 @@ from motet.rooms import (
     Inspection,
     Keeper,
     Served,
+    Watch,
     YjsConnection,
 )
 from motet.sync import YJS, frame
@@ -165,6 +166,7 @@ class App:
 
     async def _accept_yjs(self, upgrade: Upgrade, credentials: Credentials) -> YjsConnection:
         """Raises Refusal: whoever speaks this dialect is told over the open WebSocket [G1]."""
+        began = time.monotonic()
         key = f"{credentials.token or upgrade.address} {upgrade.path}"
         name = upgrade.path[len(YJS_PATH) :]
         user = ""
@@ -177,7 +179,7 @@ class App:
         except MotetError as e:
             self._refused(upgrade, name, e, user)
             raise Refusal(e, (frame(YJS.denied("", str(e))),), key) from e
-        return YjsConnection(self.hub, served, grant, upgrade.address, key, upgrade.id)
+        return YjsConnection(self.hub, served, grant, upgrade.address, key, upgrade.id, began)
 
     async def _open_for(self, grant: Grant, room: RoomName, upgrade: Upgrade) -> Served:
         role = self.access.role(grant, room)
@@ -189,7 +191,6 @@ class App:
         return served
 
     def _refused(self, upgrade: Upgrade, room: str, error: MotetError, user: str = "") -> None:
-        self.hub.counts.refused += 1
         dialect, address = "yjs" if room else "", upgrade.address
         self.hub.observe(
             AccessRefused.by(error, user=user, room=room, dialect=dialect, address=address, connection=upgrade.id)
@@ -221,11 +222,18 @@ class App:
         self.keeper = Keeper(self.hub, lambda: free_bytes(settings.data))
         forget = self.sources.forget if self.sources is not None else lambda user: None
         self.administration = Administration(self.hub, forget, self.keeper.compact)
+        keys = self.sources.jwks if self.sources is not None else None
         gateway = Gateway(self.accept, gateway_settings(settings, self.proxies.client_of))
+
+        def sockets() -> int:
+            return gateway.statistics().connections
+
+        self.watch = Watch(self.hub, sockets, keys)
         looks = Inspection(self.hub, recent)
-        app = build(self.hub, self.administration, looks, lambda: gateway.statistics().connections, self.origins)
+        app = build(self.hub, self.administration, looks, sockets, self.origins)
         server = Server(cast(ASGIApplication, app), gateway, listen_settings(settings), self._drain, self._stopped)
         self.keeper.start()
+        self.watch.start()
         self.convergence.start()
         # What is here stays: the collector need not look at it again. Rooms make few cycles, so it may come seldom.
         gc.collect()
@@ -244,6 +252,7 @@ class App:
         on_started(url)
 
     async def _drain(self) -> None:
+        self._draining_at = time.monotonic()
         self.hub.draining = True
         self.hub.health.degrade("draining", "the server is stopping")
 
@@ -252,6 +261,8 @@ class App:
         await self.documents.close()
         await self.keeper.stop()
         await self.hub.journal.close()
+        self.watch.stop()
+        self.hub.observe(Drained(time.monotonic() - self._draining_at))
 
 
 def address(settings: Settings, port: int) -> str:

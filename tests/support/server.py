@@ -161,9 +161,11 @@ class MotetServer:
             store.close()
 
     def metric(self, name: str) -> int:
-        """One value of /metrics."""
+        """One value of /metrics, or the sum over its labels."""
         lines = self.get("/metrics")[1].splitlines()
-        return next(int(float(line.split()[1])) for line in lines if line.startswith(f"{name} "))
+        values = [float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{"))]
+        assert values or f"# TYPE {name.removesuffix('_total')}" in "".join(lines), f"no metric {name}"
+        return int(sum(values))
 
     def discard(self) -> None:
         """Ends the process whatever its state; for the end of a test."""

@@ -67,6 +67,11 @@ class JwksKeys:
             self._refresh()  # nobody waits: those that are held are good
         return found
 
+    @property
+    def usable(self) -> bool:
+        """Whether any key is held that is not older than it may be."""
+        return bool(self._keys) and self._clock() - self._fetched < KEPT
+
     def _held(self, algorithm: str, key_id: str | None) -> list[Key]:
         if self._clock() - self._fetched >= KEPT:
             return []

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from importlib.resources import files
 from os import PathLike, stat_result
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
-from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.types import Scope
 
 from motet import __version__
@@ -62,9 +61,11 @@ def build(
         return JSONResponse(body, status_code=503 if reasons else 200)
 
     @app.get("/metrics", tags=["health"])
-    async def metrics() -> Response:
-        """Prometheus exposition."""
-        return Response(exposition(hub.counts, hub.gauges(open_connections())), media_type=CONTENT_TYPE_LATEST)
+    async def metrics(request: Request) -> Response:
+        """For Prometheus: its classic text, or OpenMetrics, with exemplars, where the Accept header asks for it."""
+        gauges, accept = hub.gauges(open_connections()), request.headers.get("accept", "")
+        text, kind = exposition(hub.counts, gauges, hub.histograms, accept)
+        return Response(text, media_type=kind)
 
     @app.get("/", include_in_schema=False)
     async def index() -> FileResponse:

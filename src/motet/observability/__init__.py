@@ -15,6 +15,7 @@ from motet.observability.events import (
     ConnectionOpened,
     DivergenceFound,
     DivergenceHealed,
+    Drained,
     EditRefused,
     Event,
     KeysUnavailable,
@@ -40,11 +41,15 @@ from motet.observability.events import (
     name_of,
 )
 from motet.observability.health import Health
+from motet.observability.histogram import Exemplar, Histogram, Histograms
+from motet.observability.history import History, Levels
 from motet.observability.lines import write_line
 from motet.observability.logs import LOGS
+from motet.observability.loop import LoopLag
 from motet.observability.metrics import Gauges, exposition
 from motet.observability.observer import Fan
 from motet.observability.recent import Recent, Refusal
+from motet.observability.tally import Tally, exemplify
 
 __all__ = [
     "LOGS",
@@ -57,12 +62,19 @@ __all__ = [
     "Counts",
     "DivergenceFound",
     "DivergenceHealed",
+    "Drained",
     "EditRefused",
     "Event",
+    "Exemplar",
     "Fan",
     "Gauges",
     "Health",
+    "Histogram",
+    "Histograms",
+    "History",
     "KeysUnavailable",
+    "Levels",
+    "LoopLag",
     "LoopLagged",
     "MemberBehind",
     "MemberCaughtUp",
@@ -82,8 +94,10 @@ __all__ = [
     "SnapshotFailed",
     "SnapshotWritten",
     "StoreFailed",
+    "Tally",
     "Unexpected",
     "UpdateApplied",
+    "exemplify",
     "exposition",
     "name_of",
     "write_line",

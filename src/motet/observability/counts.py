@@ -7,21 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from motet.errors import (
-    Forbidden,
-    MotetError,
-    NotAuthenticated,
-    OverQuota,
-    ProtocolViolation,
-    RateLimited,
-    Restarting,
-    RoomDeleted,
-    TryLater,
-    Unavailable,
-)
-from motet.observability import events
-from motet.observability.events import Event
-
 OTHER: Final = "other"
 """The label of what is counted under no name of its own."""
 MAX_LABELS: Final = 24
@@ -69,14 +54,14 @@ class Counts:
     )
     joins: Labelled = field(default_factory=Labelled, metadata=about("Members that came into a room", "dialect"))
     dismissed: int = field(default=0, metadata=about("Members that were told to go"))
-    behind: int = field(default=0, metadata=about("Times that a member fell behind: its write buffer was over its mark"))
+    behind: int = field(default=0, metadata=about("Times that a member fell behind: its write buffer was full"))
     resyncs: Labelled = field(
         default_factory=Labelled, metadata=about("Times that a member was asked for what the server lacks", "reason")
     )
     edits_refused: Labelled = field(default_factory=Labelled, metadata=about("Edits that were not taken", "reason"))
     slowed: Labelled = field(
         default_factory=Labelled,
-        metadata=about("Seconds in which a socket, or all of a room, was not read for a while: it was over a rate", "kind"),
+        metadata=about("Seconds in which a socket, or a room, was not read for a while: it was over a rate", "kind"),
     )
     rooms_opened: int = field(default=0, metadata=about("Rooms that came into memory"))
     rooms_closed: int = field(default=0, metadata=about("Rooms that left memory"))
@@ -85,66 +70,7 @@ class Counts:
     store_failures: int = field(default=0, metadata=about("Reads and writes of the store that failed"))
     divergences: Labelled = field(
         default_factory=Labelled,
-        metadata=about("Confirmed: a room's memory and its log (log), or a member and its room (member) differ", "kind"),
+        metadata=about("Confirmed: a room and its log (log), or a member and its room (member), differ", "kind"),
     )
     healed: Labelled = field(default_factory=Labelled, metadata=about("Divergences that were healed", "how"))
     exceptions: int = field(default=0, metadata=about("Exceptions that nobody designed"))
-
-
-REASONS: Final = {
-    error.code: events.snake_case(error.__name__)
-    for error in (
-        ProtocolViolation,
-        NotAuthenticated,
-        Forbidden,
-        RoomDeleted,
-        OverQuota,
-        RateLimited,
-        TryLater,
-        Restarting,
-        Unavailable,
-        MotetError,
-    )
-}
-"""Close code to the name of its error."""
-
-
-class Tally:
-    """The listener that counts events."""
-
-    def __init__(self, counts: Counts) -> None:
-        self._counts = counts
-
-    def __call__(self, event: Event) -> None:  # noqa: C901 - one flat table
-        counts = self._counts
-        match event:
-            case events.ConnectionOpened():
-                counts.connections.add(event.dialect)
-            case events.AccessRefused():
-                counts.refusals.add(REASONS.get(event.code, OTHER))
-            case events.MemberJoined():
-                counts.joins.add(event.dialect)
-            case events.AccessEnded():
-                counts.dismissed += 1
-            case events.MemberBehind():
-                counts.behind += 1
-            case events.Resynced():
-                counts.resyncs.add(event.reason)
-            case events.PeerSlowed():
-                counts.slowed.add(event.kind)
-            case events.RoomOpened():
-                counts.rooms_opened += 1
-            case events.RoomClosed():
-                counts.rooms_closed += 1
-            case events.SnapshotWritten():
-                counts.snapshots += 1
-            case events.SnapshotFailed():
-                counts.snapshot_failures += 1
-            case events.StoreFailed():
-                counts.store_failures += 1
-            case events.DivergenceFound():
-                counts.divergences.add(event.kind)
-            case events.DivergenceHealed():
-                counts.healed.add(event.how)
-            case events.Unexpected():
-                counts.exceptions += 1

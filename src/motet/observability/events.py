@@ -175,19 +175,25 @@ class UpdateApplied:
     """A sample of ticks: what a room took in one turn of the loop went to the others after so many seconds."""
 
     room: str
-    updates: int
+    connection: str
+    """Whose update was the first."""
+    rows: int
+    """Authors."""
     size: int
+    """Bytes that were new."""
     seconds: float
-    trace: str
+    trace: str = ""
     """Trace id, or "" where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class EditRefused:
-    """An edit was not taken; told once for each reason while its author is in."""
+    """An edit was not taken; told once for each reason while its author is in. `kind`: lane, quota, malformed,
+    conflict."""
 
     user: str
     room: str
+    kind: str
     reason: str
     address: str
     connection: str = ""
@@ -229,7 +235,10 @@ class CommitDone:
 
     rows: int
     size: int
+    """Bytes of their updates."""
     seconds: float
+    trace: str = ""
+    """Trace id, or "" where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,9 +261,10 @@ class SnapshotFailed:
 
 @dataclass(frozen=True, slots=True)
 class StoreFailed:
-    """The store could not write or read what it had to."""
+    """The store could not write or read what it had to; told once for each commit, and each room that does not load."""
 
     reason: str
+    room: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +289,14 @@ class LoopLagged:
     """Something kept the event loop busy for so long; told at most once a second."""
 
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """The server has stopped: everybody was sent away, and what they sent is on disk."""
+
+    seconds: float
+    """Since it was told to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +370,7 @@ Event = (
     | ReadOnlyBegan
     | ReadOnlyEnded
     | LoopLagged
+    | Drained
     | KeysUnavailable
     | DivergenceFound
     | DivergenceHealed
@@ -364,4 +383,9 @@ Observer = Callable[[Event], None]
 
 def name_of(event: type[Event]) -> str:
     """The name of a class of events in logs, documents and traces: `access_granted`, `role_changed`, …"""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", event.__name__).lower()
+    return snake_case(event.__name__)
+
+
+def snake_case(name: str) -> str:
+    """`AccessGranted` is `access_granted`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()

@@ -46,6 +46,7 @@ LEVELS: Final[dict[type[Event], int]] = {
     events.ReadOnlyBegan: logging.ERROR,
     events.ReadOnlyEnded: logging.WARNING,
     events.LoopLagged: logging.WARNING,
+    events.Drained: logging.INFO,
     events.KeysUnavailable: logging.WARNING,
     events.DivergenceFound: logging.ERROR,
     events.DivergenceHealed: logging.WARNING,

@@ -54,6 +54,7 @@ class JournalStatistics:
     waiting: int
     """Submissions, with those of the append under way."""
     waiting_bytes: int
+    waiting_rows: int
     commits: int
     rows: int
     size: int
@@ -76,10 +77,12 @@ class Journal:
         self._store = store
         self._max_bytes = max_bytes
         self._on_drained = on_drained
+        self.on_commit: Callable[[int, int, float], None] = lambda rows, size, seconds: None
+        """Told of each commit: its rows, the bytes of their data, and how long it took. It must not raise."""
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Submission] = deque()
         self._batch: list[_Submission] = []
-        self._size = 0
+        self._size = self._waiting_rows = 0
         self._full = False
         self._closed = False
         self._busy = False
@@ -104,6 +107,7 @@ class Journal:
             size += len(row.data)
         self._waiting.append(_Submission(rows, done, size))
         self._size += size
+        self._waiting_rows += len(rows)
         if self._size > self._max_bytes:
             self._full = True
         if not self._busy:
@@ -128,6 +132,7 @@ class Journal:
         return JournalStatistics(
             waiting=len(self._waiting) + len(self._batch),
             waiting_bytes=self._size,
+            waiting_rows=self._waiting_rows,
             commits=self._commits,
             rows=self._rows,
             size=self._committed,
@@ -189,9 +194,12 @@ class Journal:
         error = self._error_of(append)
         batch, self._batch = self._batch, []
         if error is None:
+            seconds = time.monotonic() - self._began
+            rows = sum([len(submission.rows) for submission in batch])
             self._commits += 1
-            self._commit_seconds += time.monotonic() - self._began
+            self._commit_seconds += seconds
             self._succeeded()
+            self.on_commit(rows, sum([submission.size for submission in batch]) - ROW_BYTES * rows, seconds)
             outcomes = self._outcomes(batch, append.result())
         else:
             self._failures += 1
@@ -199,6 +207,7 @@ class Journal:
             batch += self._behind(batch)
             outcomes = iter([(submission.done, error) for submission in batch])
         self._size -= sum(submission.size for submission in batch)
+        self._waiting_rows -= sum([len(submission.rows) for submission in batch])
         self._deliver(outcomes)
 
     def _outcomes(self, batch: Iterable[_Submission], seqs: Sequence[Seq]) -> Iterator[tuple[Done, Outcome]]:

@@ -3,8 +3,8 @@
 `room` is a plain synchronous object (no clock, no I/O) that answers each call with `effects`; `served` carries them
 out; the `hub` opens rooms and the `keeper` looks after them; a `connection` stands between a socket and its rooms.
 May import every leaf component, config, errors, ids. Public names: `Hub`, `Keeper`, `YjsConnection`,
-`HocuspocusConnection`, `Connection`, `Wire`, `Served`, `Administration`, `Administrator`, `Convergence`, and
-`Inspection` with what it shows.
+`HocuspocusConnection`, `Connection`, `Wire`, `Served`, `Watch`, `Administration`, `Administrator`, `Convergence`,
+and `Inspection` with what it shows.
 """
 
 from motet.rooms.administration import Administration, Administrator
@@ -16,6 +16,7 @@ from motet.rooms.hub import Hub
 from motet.rooms.inspection import ORDERS, Inspection, MemberInfo, RoomDetail, RoomSummary
 from motet.rooms.keeper import Keeper
 from motet.rooms.served import Served
+from motet.rooms.watch import Watch
 from motet.rooms.wire import Wire
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "RoomSummary",
     "Served",
     "StateHash",
+    "Watch",
     "Wire",
     "YjsConnection",
 ]

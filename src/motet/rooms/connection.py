@@ -12,7 +12,14 @@ from collections import deque
 
 from motet.access import Grant
 from motet.errors import MotetError, NotAuthenticated
-from motet.observability import AccessGranted, AccessRefused
+from motet.observability import (
+    AccessGranted,
+    AccessRefused,
+    ConnectionClosed,
+    ConnectionOpened,
+    MemberJoined,
+    PeerSlowed,
+)
 from motet.rooms.hub import Hub
 from motet.rooms.member import Member
 from motet.rooms.seat import Seat
@@ -22,6 +29,10 @@ from motet.sync import HOCUSPOCUS, Awareness, BroadcastStateless, Dialect, Messa
 
 CHALLENGE = 2.0
 """Seconds in which the owner of a claimed presence entry must show a sign of life [A6]."""
+
+
+TOLD_AGAIN = 1.0
+"""Seconds after which it is told once more that a socket is slowed down."""
 
 
 class Connection(ABC):
@@ -47,17 +58,22 @@ class Connection(ABC):
         self._pauses = 0
         self._slow_until = 0.0
         self._slow: asyncio.TimerHandle | None = None
+        self._told_slow = -TOLD_AGAIN
+        self._opened_at: float | None = None
         # Broadcasts that were read before a pause began; bounded by the read buffer, for nothing is read meanwhile.
         self._late: deque[tuple[Seat, Message]] = deque()
 
     def opened(self, wire: Wire) -> None:
         """The upgrade is done."""
         self.wire = wire
-        self.counts.connections += 1
+        self._opened_at = self.hub.now()
+        self.hub.open_connections[self.dialect.name] += 1
+        self.hub.observe(ConnectionOpened(self.id, self.dialect.name, self.address))
 
-    def take_seat(self, served: Served, grant: Grant, document: str) -> Seat:
-        """Joins the room under the name that the client has for it. Raises TryLater, OverQuota; NotAuthenticated and
-        Forbidden when the grant was revoked or ended since it was given."""
+    def take_seat(self, served: Served, grant: Grant, document: str, began: float) -> Seat:
+        """Joins the room under the name that the client has for it, as it began to want at a time (monotonic seconds).
+        Raises TryLater, OverQuota; NotAuthenticated and Forbidden when the grant was revoked or ended since it was
+        given."""
         hub = self.hub
         role = hub.access.role(grant, served.name)
         member = Member(hub.member_id(), grant, role, hub.access.roles.writes_all(role), self.dialect is HOCUSPOCUS)
@@ -74,6 +90,7 @@ class Connection(ABC):
             self.wire.signed_in()
         name, address = self.dialect.name, self.address
         hub.observe(AccessGranted(grant.user, served.name, role.name, name, address, grant.token_id, self.id))
+        hub.observe(MemberJoined(served.name, grant.user, name, address, self.id, hub.now() - began))
         return seat
 
     def give_up_seat(self, document: str) -> Seat | None:
@@ -85,7 +102,6 @@ class Connection(ABC):
 
     def refused(self, room: str, error: MotetError, user: str = "") -> None:
         """Tells whoever listens that somebody was not let in."""
-        self.counts.refused += 1
         name, address = self.dialect.name, self.address
         event = AccessRefused.by(error, user=user, room=room, dialect=name, address=address, connection=self.id)
         self.hub.observe(event)
@@ -123,12 +139,21 @@ class Connection(ABC):
         until = self.hub.now() + seconds
         if seconds <= 0.0 or until <= self._slow_until or self.over:
             return
+        self._tell_slow(seconds)
         if self._slow is None:
             self.pause()
         else:
             self._slow.cancel()
         self._slow_until = until
         self._slow = asyncio.get_running_loop().call_later(seconds, self._speed_up)
+
+    def _tell_slow(self, seconds: float) -> None:
+        now = self.hub.now()
+        if now - self._told_slow >= TOLD_AGAIN:
+            self._told_slow = now
+            seat = next(iter(self.seats.values()), None)  # of several documents there is no telling which it is for
+            room, user = ("", "") if seat is None else (seat.served.name, seat.member.grant.user)
+            self.hub.observe(PeerSlowed(self.id, room, user, "socket", seconds))
 
     def _speed_up(self) -> None:
         self._slow = None
@@ -207,6 +232,10 @@ class Connection(ABC):
             seat = self.give_up_seat(document)
             if seat is not None:
                 seat.served.leave(seat, clean)
+        if self._opened_at is not None:
+            name, seconds = self.dialect.name, self.hub.now() - self._opened_at
+            self.hub.open_connections[name] -= 1
+            self.hub.observe(ConnectionClosed(self.id, name, self.address, code, clean, seconds))
 
     def hang_up(self, error: MotetError) -> None:
         """Closes the socket with the error's code and message."""

@@ -233,7 +233,7 @@ class HocuspocusConnection(Connection):
         document.held.append(message)
 
     async def _join(self, address: str, document: Document) -> None:
-        name = split_address(address)[0]
+        began, name = self.hub.now(), split_address(address)[0]
         user = ""
         try:
             if not is_room_name(name):
@@ -245,7 +245,7 @@ class HocuspocusConnection(Connection):
             served = await self.hub.open(RoomName(name))
             if not self._is_opening(address, document):
                 return
-            document.seat = self.take_seat(served, grant, address)
+            document.seat = self.take_seat(served, grant, address, began)
         except MotetError as e:
             if self._is_opening(address, document):
                 self._deny(address, e, user=user)

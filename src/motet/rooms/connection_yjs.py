@@ -17,9 +17,13 @@ class YjsConnection(Connection):
 
     dialect = YJS
 
-    def __init__(self, hub: Hub, served: Served, grant: Grant, address: str, key: str, id: str = "") -> None:
-        """`key` says who it is and what it wants, for refusals."""
+    def __init__(
+        self, hub: Hub, served: Served, grant: Grant, address: str, key: str, id: str = "", began: float | None = None
+    ) -> None:
+        """`key` says who it is and what it wants, for refusals; `began` is when the upgrade came (monotonic seconds;
+        None: now)."""
         super().__init__(hub, address, id)
+        self._began = hub.now() if began is None else began
         self.pending = False  # it was asked before the upgrade was answered
         self._key = key
         self._served = served
@@ -33,7 +37,7 @@ class YjsConnection(Connection):
             self.hang_up(TryLater("the room was closed just now"))
             return
         try:
-            self._seat = self.take_seat(self._served, self._grant, "")
+            self._seat = self.take_seat(self._served, self._grant, "", self._began)
         except MotetError as e:
             self.refused(self._served.name, e, self._grant.user)
             self._turn_away(e)

@@ -28,6 +28,20 @@ class Out(Enum):
     STATELESS = auto()
 
 
+class Why(Enum):
+    """What made us ask a member for what we lack."""
+
+    GREETING = "greeting"
+    """It has just come, or has asked us the same."""
+    MALFORMED = "malformed"
+    EARLY = "early"
+    """Something of it refers to what is not here."""
+    ROLE = "role"
+    STORE = "store"
+    OPERATOR = "operator"
+    DIVERGENCE = "divergence"
+
+
 class Broadcast(NamedTuple):
     """To every member that is not behind, but one; encoded once per dialect."""
 
@@ -42,6 +56,17 @@ class Send(NamedTuple):
     member: Member
     out: Out
     data: bytes
+    why: Why = Why.GREETING
+    """Of a SYNC_STEP_1."""
+
+
+class Refused(NamedTuple):
+    """An edit of this member was not taken. What is said and done about it are effects of their own."""
+
+    member: Member
+    error: MotetError
+    is_news: bool
+    """It was not refused for this reason before."""
 
 
 class Persist(NamedTuple):
@@ -76,7 +101,7 @@ class WorkDone(NamedTuple):
     member: Member
 
 
-Effect = Broadcast | Send | Persist | Dismiss | Challenge | WorkOn | WorkDone
+Effect = Broadcast | Send | Refused | Persist | Dismiss | Challenge | WorkOn | WorkDone
 Effects = Sequence[Effect]
 
 NOTHING: Effects = ()

@@ -20,7 +20,22 @@ from motet.config import Settings
 from motet.crdt import Replica
 from motet.errors import MotetError, OverQuota, Restarting, RoomDeleted, TryLater, Unavailable
 from motet.ids import MemberId, RoomName, Seq, UserId
-from motet.observability import Counts, Gauges, Health, Observer
+from motet.observability import (
+    CommitDone,
+    Counts,
+    Fan,
+    Gauges,
+    Health,
+    Histograms,
+    Levels,
+    LoopLag,
+    Observer,
+    RoomClosed,
+    RoomOpened,
+    StoreFailed,
+    Tally,
+    exemplify,
+)
 from motet.persistence import Journal, Kind, Row, Store, StoredRoom
 from motet.presence import Roster
 from motet.rooms.limits import RoomLimits
@@ -45,10 +60,18 @@ class Hub:
         self.store = store
         self.journal = journal
         self.access = access
-        self.observe = observe
-        self.rates = Rates(settings)
         self.counts = Counts()
+        self.histograms = Histograms()
+        self.observe: Observer = Fan((Tally(self.counts, self.histograms), observe))
+        self.lag = LoopLag(self.observe)
+        self.rates = Rates(settings)
         self.health = Health()
+        self.open_connections = Counter[str]()
+        """By dialect."""
+        self.disk_free = 0
+        """Bytes, as of the keeper's last sweep."""
+        self.keys_failing = False
+        """The published keys of tokens cannot be fetched."""
         self.served: dict[RoomName, Served] = {}
         self.read_only = False
         self.on_store_failure: Callable[[Served], None] = lambda served: None
@@ -65,7 +88,9 @@ class Hub:
         self._paused: set[Served] = set()
         self._deleting: set[RoomName] = set()
         self._seats: Counter[str] = Counter()  # of each user who has any
+        self._failure: MotetError | None = None  # the newest of the journal
         self.draining = False
+        journal.on_commit = self._committed
 
     # ---- what a served room needs
 
@@ -101,19 +126,36 @@ class Hub:
     def submit(self, served: Served, rows: Sequence[Row]) -> None:
         """To the journal. Above its bound nothing more is read from the room's members until it has drained."""
         self.counts.rows += len(rows)
+        taken_at, taken_of = served.taken_at, served.taken_of
 
         def done(result: Sequence[Seq] | MotetError) -> None:
             if isinstance(result, MotetError):
-                self.counts.store_failures += 1
+                if result is not self._failure:  # all that a commit fails with is one error
+                    self._failure = result
+                    self.observe(StoreFailed(str(result)))
                 self.on_store_failure(served)
             else:
                 served.stored(result[-1])
+                self._durable(served, taken_at, taken_of)
 
         self.journal.submit(rows, done)
         if self.journal.full:
             self._paused.add(served)
             for seat in served.seats.values():
                 seat.hold(Hold.JOURNAL)
+
+    def _durable(self, served: Served, taken_at: float, taken_of: str) -> None:
+        now = self.now()
+        served.lag = seconds = now - taken_at
+        histogram = self.histograms.edit_to_durable_seconds
+        if histogram.observe(seconds, now):
+            exemplify(histogram, seconds, taken_of)
+
+    def _committed(self, rows: int, size: int, seconds: float) -> None:
+        now = self.now()
+        self.histograms.commit_rows.observe(rows, now)
+        if self.histograms.commit_seconds.observe(seconds, now):
+            self.observe(CommitDone(rows, size, seconds))
 
     def journal_drained(self) -> None:
         """The journal is low again: read on."""
@@ -149,14 +191,19 @@ class Hub:
         return await self.open(name) if served.closed else served
 
     async def _open(self, name: RoomName) -> Served:
-        stored = await self._stored(name)
-        replica = await self.replica_of(stored)
+        began = self.now()
+        try:
+            stored = await self._stored(name)
+            replica = await self.replica_of(stored)
+        except Unavailable as e:
+            self.observe(StoreFailed(str(e), name))
+            raise
         now = self.now()
         served = Served(name, Room(replica, Roster(), self.limits, self.access.roles, now), self, stored)
         if self.read_only:
             served.suspend()
         self.served[name] = served
-        self.counts.rooms_opened += 1
+        self.observe(RoomOpened(name, now - began, replica.size))
         return served
 
     async def _stored(self, name: RoomName) -> StoredRoom | None:
@@ -193,7 +240,7 @@ class Hub:
                     await asyncio.sleep(0)
         except MotetError as e:
             if not self.is_ending(served):
-                log.error("room_unreadable", room=served.name, reason=str(e))
+                self.observe(StoreFailed(str(e), served.name))
                 served.dismiss_all(e)
                 self.let_go(served)
             return
@@ -206,7 +253,8 @@ class Hub:
         served.close()
         if self.served.get(served.name) is served:
             del self.served[served.name]
-            self.counts.rooms_closed += 1
+            served.settle()
+            self.observe(RoomClosed(served.name))
 
     # ---- who may be where
 
@@ -274,14 +322,46 @@ class Hub:
 
     # ---- what others ask
 
-    def gauges(self, open_connections: int) -> Gauges:
-        """What is so now, for /metrics."""
-        rooms = list(self.served.values())
+    def gauges(self, sockets: int) -> Gauges:
+        """What is so now, for /metrics. `sockets` are all that are open, those of who is being refused too."""
+        rooms, journal = list(self.served.values()), self.journal.statistics()
+        for served in rooms:
+            served.settle()
+        waiting = [seat.wire.buffered() for served in rooms for seat in served.seats.values()]
+        refused = max(0, sockets - self.open_connections.total())
         return Gauges(
-            open_connections=open_connections,
+            open_connections={**self.open_connections, "refused": refused},
             rooms_loaded=len(rooms),
-            members=sum(len(s.seats) for s in rooms),
-            loaded_bytes=sum(s.room.replica.size for s in rooms),
-            journal_bytes=self.journal.statistics().waiting_bytes,
+            rooms_without_members=sum([not served.seats for served in rooms]),
+            members=len(waiting),
+            people=self._people(),
+            members_behind=sum([len(served.behind) for served in rooms]),
+            loaded_bytes=sum([served.room.replica.size for served in rooms]),
+            journal_bytes=journal.waiting_bytes,
+            journal_rows=journal.waiting_rows,
+            outbox_bytes=sum(waiting),
+            outbox_max_bytes=max(waiting, default=0),
             read_only=int(self.read_only),
+            ready=int(not self.health.reasons),
+            loop_lag_seconds=self.lag.worst,
+            keys_failing=int(self.keys_failing),
+            disk_free_bytes=self.disk_free,
         )
+
+    def levels(self, sockets: int) -> Levels:
+        """The part of `gauges` that costs nothing, so that it may be asked for every second."""
+        rooms = self.served.values()
+        return Levels(
+            connections=sockets,
+            people=self._people(),
+            members=self._seats.total(),
+            rooms=len(rooms),
+            behind=sum([len(served.behind) for served in rooms]),
+            journal_bytes=self.journal.statistics().waiting_bytes,
+            loop_lag=self.lag.worst,
+        )
+
+    def _people(self) -> int:
+        """Users who are anywhere; of unknown ones each member counts."""
+        unknown = self._seats.get("", 0)
+        return len(self._seats) - (unknown > 0) + unknown

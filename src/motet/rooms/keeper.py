@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import structlog
-
 from motet.errors import MotetError, Unavailable
+from motet.observability import ReadOnlyBegan, ReadOnlyEnded, SnapshotFailed, SnapshotWritten, StoreFailed
 from motet.persistence import is_low
 from motet.rooms.hub import Hub
 from motet.rooms.loading import snapshot_of
 from motet.rooms.served import Served
-
-log = structlog.get_logger("motet.rooms")
 
 SWEEP = 1.0
 """Seconds between sweeps over the open rooms."""
@@ -39,6 +36,7 @@ class Keeper:
         self._writing: asyncio.Task[None] | None = None
         self._retry_at: dict[str, float] = {}
         self._history_at = hub.now()
+        self._read_only_at = 0.0
         hub.on_store_failure = self._store_failed
 
     def start(self) -> None:
@@ -118,20 +116,21 @@ class Keeper:
         try:
             await self._hub.store.sweep(self._hub.wall_clock() - age)
         except MotetError as e:
-            log.warning("history_sweep_failed", reason=str(e))
+            self._hub.observe(StoreFailed(str(e)))
 
     async def _write_snapshot(self, served: Served) -> None:
         try:
             await self.compact(served)
         except MotetError as e:
             self._retry_at[served.name] = self._hub.now() + RETRY
-            log.warning("snapshot_failed", room=served.name, reason=str(e))
+            self._hub.observe(SnapshotFailed(served.name, str(e)))
         else:
             self._retry_at.pop(served.name, None)
 
     async def compact(self, served: Served) -> None:
         """Drops deleted content in memory and writes a snapshot, off the path of every join and edit."""
-        replica = served.room.replica
+        hub, replica = self._hub, served.room.replica
+        began = hub.now()
         if replica.garbage > max(GARBAGE, replica.size // 4):
             for _ in replica.compact():
                 await asyncio.sleep(0)
@@ -140,12 +139,12 @@ class Keeper:
         # One step: the replica holds every row up to the head, and perhaps rows that are on their way; taking those
         # again at a load changes nothing.
         rows, size = served.log_rows, served.log_bytes
-        snapshot = snapshot_of(replica, served.head, self._hub.wall_clock())
-        await self._hub.store.compact(served.name, snapshot, keep_rows=self._hub.settings.retention_days > 0)
+        snapshot = snapshot_of(replica, served.head, hub.wall_clock())
+        await hub.store.compact(served.name, snapshot, keep_rows=hub.settings.retention_days > 0)
         served.log_rows -= rows
         served.log_bytes -= size
         served.snapshot_bytes = len(snapshot.data)
-        self._hub.counts.snapshots += 1
+        hub.observe(SnapshotWritten(served.name, snapshot.seq, len(snapshot.data), hub.now() - began))
 
     # ---- a store that fails
 
@@ -158,6 +157,7 @@ class Keeper:
             hub.health.degrade("disk", str(e))
             self._go_read_only("the disk cannot be asked")
             return
+        hub.disk_free = free
         if is_low(free, mark, "disk" in hub.health.reasons):
             hub.health.degrade("disk", f"{free} bytes are free, under low_disk_bytes = {mark}")
             self._go_read_only("low disk")
@@ -174,7 +174,8 @@ class Keeper:
         if hub.read_only:
             return
         hub.read_only = True
-        log.error("read_only", reason=why)
+        self._read_only_at = hub.now()
+        hub.observe(ReadOnlyBegan(why))
         for served in hub.served.values():
             served.suspend()
         self._recovering = asyncio.create_task(self._recover())
@@ -199,4 +200,4 @@ class Keeper:
             if served.room.suspended and not hub.read_only and not hub.is_ending(served):
                 await hub.reload(served)
         if not hub.read_only:
-            log.info("read_only_ended")
+            hub.observe(ReadOnlyEnded(hub.now() - self._read_only_at))

@@ -24,6 +24,7 @@ from motet.rooms.effects import (
     Out,
     Persist,
     Send,
+    Why,
 )
 from motet.rooms.limits import KEEP_ALIVE, RoomLimits
 from motet.rooms.member import Member
@@ -218,7 +219,7 @@ class Room(Taking):
             if member.is_behind():
                 # The log may lack what was broadcast before: what the member had is no place to go on from.
                 member.have, member.chunks = b"\0", None
-        return [self.ask(member) for member in self.members.values()]
+        return [self.ask(member, Why.STORE) for member in self.members.values()]
 
     def resync(self) -> Effects:
         """An operator wants it: everybody who follows gets the whole document, and is asked for what we lack."""
@@ -226,7 +227,7 @@ class Room(Taking):
         effects: list[Effect] = []
         for member in self.members.values():
             if not member.is_behind():  # else it gets what it lacks when it has drained
-                effects += [Send(member, Out.SYNC_STEP_2, whole), self.ask(member)]
+                effects += [Send(member, Out.SYNC_STEP_2, whole), self.ask(member, Why.OPERATOR)]
         return effects
 
     # ---- whether all hold the same
@@ -243,7 +244,7 @@ class Room(Taking):
 
     def heal(self, member: Member, state_vector: bytes, now: float) -> Effects:
         """[V6] Sends the member all that it lacks from this state vector on, and every delete; asks for the rest."""
-        return [*self.catch_up.answer(member, state_vector, now), self.ask(member)]
+        return [*self.catch_up.answer(member, state_vector, now), self.ask(member, Why.DIVERGENCE)]
 
     # ---- slow members, time
 

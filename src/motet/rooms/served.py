@@ -13,27 +13,58 @@ from typing import Protocol
 from motet.access import Access, Grant, Role
 from motet.access.rates import Rates
 from motet.crdt import Replica
-from motet.errors import Forbidden, MotetError
+from motet.errors import Forbidden, IdConflict, MalformedUpdate, MotetError, OverQuota
 from motet.ids import MemberId, RoomName, Seq
-from motet.observability import AccessEnded, Counts, EditRefused, Observer, RoleChanged
+from motet.observability import (
+    AccessEnded,
+    Counts,
+    EditRefused,
+    Histograms,
+    MemberBehind,
+    MemberCaughtUp,
+    MemberLeft,
+    Observer,
+    PeerSlowed,
+    Resynced,
+    RoleChanged,
+    UpdateApplied,
+)
 from motet.persistence import Kind, Row, StoredRoom
 from motet.rooms.catchup import SHARED
-from motet.rooms.effects import Broadcast, Challenge, Dismiss, Effects, Out, Persist, Send, WorkDone, WorkOn
+from motet.rooms.effects import (
+    Broadcast,
+    Challenge,
+    Dismiss,
+    Effects,
+    Out,
+    Persist,
+    Refused,
+    Send,
+    Why,
+    WorkDone,
+    WorkOn,
+)
 from motet.rooms.member import Member
 from motet.rooms.room import Room
 from motet.rooms.seat import Group, Hold, Owner, Seat
 from motet.rooms.wire import Wire
 from motet.sync import Dialect, Message, Update, frame_head
 
-
 RATE_SECONDS = 10
 """Over which a room's rate is taken."""
+
+TOLD_AGAIN = 1.0
+"""Seconds after which it is told once more that a room is slowed down."""
+
+KINDS = ((IdConflict, "conflict"), (MalformedUpdate, "malformed"), (OverQuota, "quota"), (Forbidden, "lane"))
+"""Why an edit is refused, in a word; the first that fits."""
 
 
 class Host(Protocol):
     """What a served room needs of the hub."""
 
     counts: Counts
+    histograms: Histograms
     observe: Observer
     rates: Rates
 
@@ -80,7 +111,15 @@ class Served:
         self.scheduled = False
         self.lag: float | None = None
         """Seconds from the newest tick with news to its commit."""
+        self.taken_at = 0.0
+        """When the first update of the coming tick, or of the last, was taken (seconds)."""
+        self.taken_of = ""
+        """The connection that it came from, if it was one message."""
+        self.behind: dict[MemberId, float] = {}
+        """Members that read too slowly, and since when (seconds)."""
         self._edits_of_gone = 0  # updates of seats that were given up
+        self._edit_bytes = 0
+        self._settled = (0, 0)  # updates and bytes that are in the hub's counts
         # Updates so far, about once a second; the oldest goes.
         self._edits_at: deque[tuple[float, int]] = deque([(host.now(), 0)], maxlen=RATE_SECONDS)
         self._update = room.update
@@ -88,6 +127,7 @@ class Served:
         self._presence_at = 0.0
         self._working = False
         self._slow: asyncio.TimerHandle | None = None
+        self._told_slow = -TOLD_AGAIN
 
     # ---- seats
 
@@ -115,10 +155,13 @@ class Served:
         if not group.seats:
             self.groups.pop((group.dialect.name, group.document), None)
         now = self.host.now()
+        self.behind.pop(seat.member.id, None)
         self.room.leave(seat.member, now, clean)
         if not self.seats:
             self.idle_since = now
         self.arm_presence()
+        user, owner, seconds = seat.member.grant.user, seat.owner, (self.host.wall_clock() - seat.since) / 1000
+        self.host.observe(MemberLeft(self.name, user, seat.group.dialect.name, owner.address, owner.id, seconds))
 
     # ---- messages in
 
@@ -130,27 +173,38 @@ class Served:
         self.perform(self.room.receive(seat.member, message, self.host.now()))
         self.arm_presence()
         if self.room.dirty and not self.scheduled:
-            self.scheduled = True
-            self.host.schedule(self)
+            self._schedule(seat.owner.id)
 
     def update(self, seat: Seat, data: bytes) -> None:
         """An Update of a member: the hot path."""
         seat.edits += 1
+        self._edit_bytes += len(data)
         effects = self._update(seat.member, data)
         if effects:
             self.perform(effects)
         if not self.scheduled and self.room.dirty:
-            self.scheduled = True
-            self.host.schedule(self)
+            self._schedule(seat.owner.id)
+
+    def _schedule(self, of: str) -> None:
+        """The tick comes in this turn of the loop, and its time runs from here."""
+        self.scheduled = True
+        self.taken_at, self.taken_of = self.host.now(), of
+        self.host.schedule(self)
 
     def congested(self, seat: Seat) -> None:
         """The seat's write buffer is over its high-water mark."""
-        self.room.congested(seat.member, self.host.now())
-        self.host.counts.congested += 1
+        member, now = seat.member, self.host.now()
+        self.room.congested(member, now)
+        if member.id not in self.behind:
+            self.behind[member.id] = now
+            self.host.observe(MemberBehind(self.name, member.grant.user, seat.owner.id, seat.wire.buffered()))
 
     def drained(self, seat: Seat) -> None:
         """The seat's write buffer is low again."""
-        self.perform(self.room.drained(seat.member, self.host.now()))
+        member, now = seat.member, self.host.now()
+        self.perform(self.room.drained(member, now))
+        if not member.is_behind() and (since := self.behind.pop(member.id, None)) is not None:
+            self.host.observe(MemberCaughtUp(self.name, member.grant.user, seat.owner.id, now - since))
 
     def challenge_over(self, seat: Seat, answered: bool) -> None:
         """A challenged seat keeps its entries if it answered; else whoever claimed them has them now."""
@@ -173,6 +227,14 @@ class Served:
         """Updates that members have sent since the room was opened."""
         return self._edits_of_gone + sum([seat.edits for seat in self.seats.values()])
 
+    def settle(self) -> int:
+        """Has the hub's counts hold all updates so far, and gives their number."""
+        counts, (edits, size) = self.host.counts, self._settled
+        self._settled = now = (self.edits, self._edit_bytes)
+        counts.updates += now[0] - edits
+        counts.update_bytes += now[1] - size
+        return now[0]
+
     def rate(self, now: float) -> float:
         """Updates per second, over the last RATE_SECONDS."""
         at, edits = self._edits_at[0]
@@ -180,7 +242,7 @@ class Served:
 
     def wake(self) -> None:
         """About once a second."""
-        self._edits_at.append((self.host.now(), self.edits))
+        self._edits_at.append((self.host.now(), self.settle()))
         self.perform(self.room.wake(self.host.now()))
         now = self.host.wall_clock() / 1000
         for seat in [seat for seat in self.seats.values() if seat.member.grant.expires <= now]:
@@ -211,8 +273,7 @@ class Served:
         effects, more = self.room.work()
         self.perform(effects)
         if self.room.dirty and not self.scheduled:
-            self.scheduled = True
-            self.host.schedule(self)
+            self._schedule("")
         self._working = more
         if more:
             asyncio.get_running_loop().call_soon(self.host.guard, self, self._work)
@@ -278,8 +339,7 @@ class Served:
         self.measure(stored)
         self.perform(self.room.resume(replica))
         if not self.scheduled:
-            self.scheduled = True
-            self.host.schedule(self)
+            self._schedule("")
 
     def measure(self, stored: StoredRoom | None) -> None:
         """Takes the head and sizes from what is stored."""
@@ -314,32 +374,45 @@ class Served:
                 self._manage(effect)
 
     def _broadcast(self, out: Out, data: bytes, but: Member | None) -> None:
-        sent = 0
+        counts = self.host.counts
         for group in self.groups.values():
             encoded = group.encode(out, data)
             if encoded:
+                sent = 0
                 for seat in group.seats:
                     member = seat.member
                     if member is not but and not member.behind_since:
                         seat.wire.write(encoded)
                         sent += 1
-        self.host.counts.frames_out += sent
+                counts.frames_out += sent
+                counts.bytes_out += sent * len(encoded)
+                if out is Out.AWARENESS:
+                    counts.presence_frames += sent
+                    counts.presence_dropped += len(group.seats) - sent
 
     def _persist(self, effect: Persist) -> None:
         at = self.host.wall_clock()
         rows = []
         for author, data in effect.rows:
             rows.append(Row(self.name, author, at, Kind.UPDATE, data))
-        self.log_rows += len(rows)
-        self.host.submit(self, rows)
         size = sum([len(row.data) for row in rows])
+        self.log_rows += len(rows)
         self.log_bytes += size
-        seconds = self.host.rates.edited(self.name, len(rows), size, self.host.now())
-        if seconds:
-            self._slow_down(seconds)
+        host, now = self.host, self.host.now()
+        host.counts.row_bytes += size
+        seconds = now - self.taken_at
+        if host.histograms.edit_to_peer_seconds.observe(seconds, now):
+            host.observe(UpdateApplied(self.name, self.taken_of, len(rows), size, seconds))
+        host.submit(self, rows)
+        slow = host.rates.edited(self.name, len(rows), size, now)
+        if slow:
+            self._slow_down(slow, now)
 
-    def _slow_down(self, seconds: float) -> None:
+    def _slow_down(self, seconds: float, now: float) -> None:
         """[X35] The room is over its rate: nobody in it is read for so long."""
+        if now - self._told_slow >= TOLD_AGAIN:
+            self._told_slow = now
+            self.host.observe(PeerSlowed("", self.name, "", "room", seconds))
         for seat in self.seats.values():
             seat.hold(Hold.RATE)
         if self._slow is not None:
@@ -364,16 +437,28 @@ class Served:
             encoded = seat.group.saved
         else:
             encoded = seat.group.encode(effect.out, effect.data)
-            if effect.out is Out.DENIED:
-                user, reason = seat.member.grant.user, effect.data.decode()
-                self.host.observe(EditRefused(user, self.name, reason, seat.owner.address, seat.owner.id))
+            if effect.why is not Why.GREETING:
+                self.host.observe(Resynced(self.name, seat.member.grant.user, effect.why.value))
         if encoded:
             seat.wire.write(encoded)
-            self.host.counts.frames_out += 1
+            counts = self.host.counts
+            counts.frames_out += 1
+            counts.bytes_out += len(encoded)
 
-    def _manage(self, effect: Dismiss | Challenge | WorkOn | WorkDone) -> None:
+    def _refused(self, effect: Refused) -> None:
+        error = effect.error
+        kind = next(word for kind, word in KINDS if isinstance(error, kind))
+        self.host.counts.edits_refused.add(kind)
         seat = self.seats.get(effect.member.id)
-        if isinstance(effect, WorkOn):
+        if effect.is_news and seat is not None:
+            user, owner = seat.member.grant.user, seat.owner
+            self.host.observe(EditRefused(user, self.name, kind, str(error), owner.address, owner.id))
+
+    def _manage(self, effect: Dismiss | Challenge | Refused | WorkOn | WorkDone) -> None:
+        seat = self.seats.get(effect.member.id)
+        if isinstance(effect, Refused):
+            self._refused(effect)
+        elif isinstance(effect, WorkOn):
             if seat is not None:
                 seat.hold(Hold.TAKE)
             if not self._working:
@@ -387,7 +472,6 @@ class Served:
             seat.owner.challenged(seat)
         else:
             self.leave(seat, clean=True)
-            self.host.counts.dismissed += 1
             user, error, owner = seat.member.grant.user, effect.error, seat.owner
             dialect = seat.group.dialect.name
             self.host.observe(AccessEnded(user, self.name, str(error), error.code, dialect, owner.address, owner.id))

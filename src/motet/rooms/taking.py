@@ -12,7 +12,7 @@ from typing import NamedTuple
 from motet.access import Role, Roles
 from motet.crdt.replica import DROPPED, SLOW, TAKEN, Replica
 from motet.errors import Forbidden, MalformedUpdate, MotetError, OverQuota, ProtocolViolation
-from motet.rooms.effects import NOTHING, Dismiss, Effect, Effects, Out, Send, WorkDone, WorkOn
+from motet.rooms.effects import NOTHING, Dismiss, Effect, Effects, Out, Refused, Send, Why, WorkDone, WorkOn
 from motet.rooms.limits import NO_STRUCTS, PARKED, RoomLimits
 from motet.rooms.member import Member, Parked
 from motet.rooms.permit import Holder, Permit, Verdict
@@ -148,28 +148,28 @@ class Taking:
             self.statuses.due += [member] * statuses
         return NOTHING
 
-    def ask(self, member: Member) -> Send:
+    def ask(self, member: Member, why: Why = Why.GREETING) -> Send:
         """Sync step 1: what do we lack?"""
-        return self.ask_from(member, self.replica.state_vector())
+        return self.ask_from(member, self.replica.state_vector(), why)
 
-    def ask_from(self, member: Member, state_vector: bytes) -> Send:
+    def ask_from(self, member: Member, state_vector: bytes, why: Why = Why.GREETING) -> Send:
         """Sync step 1 with this state vector: what is there beyond it?"""
         member.unanswered += 1
-        return Send(member, Out.SYNC_STEP_1, state_vector)
+        return Send(member, Out.SYNC_STEP_1, state_vector, why)
 
     # ---- what is refused
 
     def _refuse(self, member: Member, error: MotetError, statuses: int) -> Effects:
         """[R4] Nothing was changed. A first malformed update may be an accident: we ask for what we lack, once, and the
         answer pays the statuses that this one had."""
-        effects: list[Effect] = []
+        effects: list[Effect] = [Refused(member, error, str(error) not in member.told)]
         if member.wants_status and statuses:
             effects.append(Send(member, Out.NOT_SAVED, b""))
         if type(error) is MalformedUpdate:
             member.strikes += 1
             member.owed += statuses
             if member.strikes == 1:
-                effects.append(self.ask(member))
+                effects.append(self.ask(member, Why.MALFORMED))
                 return effects
         elif isinstance(error, Forbidden):
             # [R13] Once per reason; there is a reason for each set of lanes, and few of those.
@@ -185,7 +185,8 @@ class Taking:
     def oversized(self, member: Member, size: int) -> Effects:
         """[R8] A message too large to be read at all."""
         limit = self.limits.max_room_bytes
-        return [Dismiss(member, OverQuota(f"a message of {size} bytes is over max_room_bytes = {limit}"))]
+        error = OverQuota(f"a message of {size} bytes is over max_room_bytes = {limit}")
+        return [Refused(member, error, True), Dismiss(member, error)]
 
     # ---- what waits for its causes
 
@@ -195,7 +196,7 @@ class Taking:
             member.owed += statuses
             if not member.asked:
                 member.asked = True
-                return [self.ask(member)]
+                return [self.ask(member, Why.EARLY)]
             if member.unanswered:
                 return NOTHING  # the answer, which is on its way, holds this too
             return [Dismiss(member, ProtocolViolation("updates that refer to what was never sent"))]
@@ -223,7 +224,7 @@ class Taking:
             return [Dismiss(member, ProtocolViolation("updates that refer to what was never sent"))]
         if now - oldest > PARKED and not member.asked:
             member.asked = True
-            return [self.ask(member)]
+            return [self.ask(member, Why.EARLY)]
         return NOTHING
 
     # ---- what a member may
@@ -240,7 +241,7 @@ class Taking:
             member.told.clear()
             member.owed, member.refused = member.owed + member.refused, 0
         if gained or waited or member.owed:
-            effects.append(self.ask(member))
+            effects.append(self.ask(member, Why.ROLE))
         return effects
 
     def waits(self, member: Member) -> bool:

@@ -1,0 +1,84 @@
+"""What nobody tells, looked at once a second: the loop's lag, the keys of tokens; and the console's history is fed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from motet.observability import History, KeysUnavailable
+from motet.rooms.hub import Hub
+
+EVERY: Final = 1.0
+"""Seconds between two looks."""
+KEYS_TOLD_AGAIN: Final = 60.0
+"""Seconds after which it is told once more that keys cannot be fetched."""
+BUSY: Final = 2.0
+"""Seconds of lag in the last ten from which the server is not ready for more."""
+
+
+class Keys(Protocol):
+    """Keys that are published somewhere."""
+
+    failing_since: float | None
+    """Monotonic seconds; None while the last fetch went well."""
+    last_error: str
+
+    @property
+    def usable(self) -> bool:
+        """Whether any are held that may be used."""
+        ...
+
+
+class Watch:
+    """One per hub. `start` it on the loop; `stop` it."""
+
+    def __init__(self, hub: Hub, sockets: Callable[[], int], keys: Keys | None) -> None:
+        """`sockets` are those that are open."""
+        self._hub = hub
+        self._sockets = sockets
+        self._keys = keys
+        self._keys_told_at: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.history = History(hub.counts, hub.histograms, hub.wall_clock() / 1000)
+
+    def start(self) -> None:
+        """Begins to look."""
+        self._hub.lag.start()
+        self._again()
+
+    def stop(self) -> None:
+        """Ends it."""
+        self._hub.lag.stop()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _again(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(EVERY, self._look)
+
+    def _look(self) -> None:
+        self._again()
+        hub = self._hub
+        self.history.sample(hub.levels(self._sockets()), hub.wall_clock() / 1000)
+        lag = hub.lag.worst
+        if lag >= BUSY:
+            hub.health.degrade("loop", f"the event loop was busy for {lag:.1f} s")
+        else:
+            hub.health.recover("loop")
+        if self._keys is not None:
+            self._look_at_keys(self._keys)
+
+    def _look_at_keys(self, keys: Keys) -> None:
+        hub, now, since = self._hub, self._hub.now(), keys.failing_since
+        hub.keys_failing = since is not None
+        if since is None:
+            self._keys_told_at = None
+            hub.health.recover("keys")
+            return
+        if self._keys_told_at is None or now - self._keys_told_at >= KEYS_TOLD_AGAIN:
+            self._keys_told_at = now
+            hub.observe(KeysUnavailable(keys.last_error, now - since))
+        if keys.usable:
+            hub.health.recover("keys")
+        else:
+            hub.health.degrade("keys", f"tokens cannot be checked: {keys.last_error}")
