@@ -64,7 +64,7 @@ class Member(RawClient):
 class Witness(Member):
     """An editor by Hocuspocus. What it gets, the others get; and when something of its own is saved, all before is."""
 
-    steps = 0
+    typist: wire.Typist
 
     @classmethod
     async def watch(cls, server: MotetServer, room: str, user: str = "witness") -> Witness:
@@ -74,7 +74,11 @@ class Witness(Member):
         found.typist = wire.Typist(client=99, root="marks")
         return found
 
-    typist: wire.Typist
+    async def update(self, data: bytes) -> None:
+        """What it sends it holds too."""
+        assert self.doc is not None
+        self.doc.apply_update(data)
+        await super().update(data)
 
     async def look(self) -> None:
         """Everything that the server took before this moment has come here, and is in the log."""
@@ -158,3 +162,23 @@ def update(*blocks: bytes, deletes: dict[int, list[Id]] | None = None) -> bytes:
     for client, ranges in (deletes or {}).items():
         out += varint(client) + varint(len(ranges)) + b"".join(_id(range_) for range_ in ranges)
     return out
+
+
+async def watched(server: MotetServer, room: str) -> Witness:
+    """A room with content and comments of its witness: client 100 wrote `seed` (0-3) into the text, `note` (4-7) into
+    the comments, and has an array in each: 8 in the content, 9 in the comments."""
+    witness = await Witness.watch(server, room)
+    await witness.update(
+        update(
+            block(
+                100,
+                0,
+                text("seed", parent="text"),
+                text("note", parent="comments"),
+                item(7, b"\0", parent="map", key="list"),
+                item(7, b"\0", parent="threads", key="list"),
+            )
+        )
+    )
+    await witness.look()
+    return witness
