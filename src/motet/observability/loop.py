@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from math import inf
 from typing import Final
 
 from motet.observability.events import LoopLagged, Observer
@@ -26,7 +27,7 @@ class LoopLag:
         self._observe = observe
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
-        self._told_at = 0.0
+        self._told_at = -inf
         # (when, lag) of the last KEPT seconds; the oldest goes.
         self._lags: deque[tuple[float, float]] = deque(maxlen=int(KEPT / EVERY))
 
