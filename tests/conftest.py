@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support import seeds
-from support.browser import chromium
+from support.debian import program
 from support.node import NodeClients, install_packages
 from support.server import MotetServer, StartMotet, in_use, serving
 
@@ -71,7 +71,7 @@ async def node_clients(node_packages: None) -> AsyncIterator[NodeClients]:
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
     """The executable of Debian's chromium."""
-    return chromium()
+    return program("chromium", "chromium")
 
 
 @pytest.hookimpl(wrapper=True)
