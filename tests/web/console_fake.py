@@ -65,6 +65,7 @@ def room(name: str, members: list[Json] | None = None, **known: object) -> Json:
     authors = [each["user"] for each in inside] or ["ada"]
     return {
         "room": name,
+        "loaded": True,
         "people": len({each["user"] for each in inside}),
         "rate": 2.5 * len(inside),
         "bytes": 48_200,
@@ -164,9 +165,9 @@ class Fake:
         }
 
     def top(self, by: str, top: int) -> Json:
+        apart = ("presence", "refusals", "log", "snapshot", "loaded")
         listed = [
-            {key: told[key] for key in told if key not in ("presence", "refusals", "log", "snapshot", "members")}
-            | {"members": len(told["members"])}
+            {**{key: told[key] for key in told if key not in apart}, "members": len(told["members"])}
             for told in self.rooms.values()
         ]
         listed.sort(key=lambda told: -(told[by] or 0))
@@ -260,6 +261,8 @@ class Answers:
                 yield f"event: status\ndata: {json.dumps(status)}\n\n"
                 if query.get("room") in fake.rooms:
                     yield f"event: room\ndata: {json.dumps(fake.rooms[query['room']])}\n\n"
+                elif "room" in query:
+                    yield 'event: gone\ndata: "there is no such room"\n\n'
                 await asyncio.sleep(fake.beat)
 
         return StreamingResponse(events(), media_type="text/event-stream")

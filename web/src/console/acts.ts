@@ -103,7 +103,7 @@ export function askRole(acts: RoomActs, roles: string[], member: Member | null):
     title: "Set a role",
     body: [
       h("p", {}, "It holds in this room, on open connections too, whatever the user’s token says."),
-      h("label", { for: "role-user" }, "User’s id"),
+      h("label", { for: "role-user" }, "User id"),
       user,
       h("label", { for: "role" }, "Role"),
       role,

@@ -1,6 +1,6 @@
 /** What is not as it should be, in words, under the alerts' names, and where to look. */
 import { h } from "../dom";
-import { bytes, duration, plural } from "./format";
+import { ago, bytes, duration, plural } from "./format";
 import type { OneRoom, Room, Status } from "./model";
 import { overviewAddress, roomAddress } from "./route";
 
@@ -57,10 +57,9 @@ export function ofRoom(room: OneRoom): Finding[] {
   if (room.suspended) found.push({ isBad: true, words: "This room is suspended: it takes no edits" });
   for (const member of room.members.filter(({ behind }) => behind).slice(0, NAMED)) {
     const who = member.user || "somebody unknown";
-    const seen = member.last_seen === null ? "" : `, last heard ${duration(member.last_seen)} ago`;
     found.push({
       isBad: false,
-      words: `${who} (${member.dialect}, ${member.address}) reads too slowly: ${bytes(member.buffered)} wait${seen}`,
+      words: `${who} (${member.dialect}, ${member.address}) reads too slowly: ${bytes(member.buffered)} wait, last heard ${ago(member.last_seen)}`,
       alert: "MotetMembersBehind",
     });
   }

@@ -2,6 +2,7 @@
 import { h } from "../dom";
 import { inWords } from "./api";
 import { tell } from "./notice";
+import { focusTitle } from "./view";
 
 interface Question {
   title: string;
@@ -62,7 +63,7 @@ export function ask({ title, body, act, danger = false, isReady = () => true, ru
       dialog.remove();
       // The button may have gone with its row.
       if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
-      else document.querySelector<HTMLElement>("h1")?.focus();
+      else focusTitle();
       resolve(done);
     });
   });

@@ -13,7 +13,7 @@ import { forgetToken, keepToken, keptToken } from "./session";
 import { Shell } from "./shell";
 import { explained, SignIn } from "./signin";
 import { Stream } from "./stream";
-import type { Around, View } from "./view";
+import { type Around, focusTitle, type View } from "./view";
 
 const shell = new Shell(() => signOut(""));
 let around: Around | null = null;
@@ -22,7 +22,7 @@ let view: View | null = null;
 addEventListener("hashchange", () => {
   if (around === null) return;
   open(around);
-  document.querySelector<HTMLElement>("h1")?.focus();
+  focusTitle();
   scrollTo(0, 0);
 });
 
@@ -52,7 +52,7 @@ function signOut(why: string): void {
   shell.attach(null, "");
   const door = new SignIn((token) => {
     signIn(token);
-    document.querySelector<HTMLElement>("h1")?.focus();
+    focusTitle();
   }, why);
   document.title = "Sign in · Motet console";
   shell.main.replaceChildren(door.element);

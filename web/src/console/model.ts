@@ -84,7 +84,7 @@ export interface Member {
   behind: boolean;
   buffered: number;
   /** Seconds ago. */
-  last_seen: number | null;
+  last_seen: number;
   latency: number | null;
   edits: number;
 }
@@ -112,12 +112,14 @@ export interface LogRow {
 }
 
 export interface OneRoom extends Omit<Room, "members"> {
+  /** Else it is stored only. */
+  loaded: boolean;
   members: Member[];
   presence: Present[];
   refusals: Refused[];
   log: LogRow[];
   /** `at` in milliseconds since the epoch. */
-  snapshot: { seq: number; at: number; bytes: number } | null;
+  snapshot: { seq: number; at: number | null; bytes: number } | null;
 }
 
 export interface StateHash {

@@ -1,5 +1,6 @@
 /** What came of what was done: shown at the foot of the page, and read to who cannot see it. */
 import { h } from "../dom";
+import { focusTitle } from "./view";
 
 /** Milliseconds; what went wrong stays until it is closed. */
 const SHOWN_FOR = 8000;
@@ -23,7 +24,7 @@ export function tell(text: string, went: "well" | "wrong" = "well"): void {
 }
 
 function hide(): void {
-  if (notices.contains(document.activeElement)) document.querySelector<HTMLElement>("h1")?.focus();
+  if (notices.contains(document.activeElement)) focusTitle();
   notices.classList.remove("shown");
   close.hidden = true;
   words.textContent = "";

@@ -50,7 +50,7 @@ export class RoomView implements View {
       this.actions(acts, roles),
       block("members", "Members", null, this.members.element),
       block("refusals", "Recent refusals", null, this.refusals.element),
-      block("log", "The log’s last rows", this.logSum, this.log.element),
+      block("log", "Last rows of the log", this.logSum, this.log.element),
       block("presence", "Presence", null, this.presence.element),
       block("document", "Document", null, jsonFold(around.api, name), hashFold(around.api, name)),
     );
@@ -81,6 +81,7 @@ export class RoomView implements View {
     this.around.stream.follow(`events?room=${encodeURIComponent(this.name)}&top=1`, ({ name, data }) => {
       if (name === "status") this.around.onStatus(JSON.parse(data) as Status);
       else if (name === "room") this.show(JSON.parse(data) as OneRoom);
+      else if (name === "gone") this.findings.show([{ isBad: true, words: `Gone: ${JSON.parse(data) as string}` }]);
     });
   }
 
@@ -103,10 +104,10 @@ export class RoomView implements View {
       Size: bytes(room.bytes),
       Seq: count(room.seq),
       "Log rows": count(room.log_rows),
-      Snapshot: snapshot === null ? "none" : clock(snapshot.at),
-      "Snapshot’s seq": count(snapshot?.seq),
-      "Snapshot’s size": bytes(snapshot?.bytes),
-      State: room.suspended ? "suspended" : room.idle === null ? "in use" : `empty for ${duration(room.idle)}`,
+      Snapshot: snapshot === null ? "none" : snapshot.at === null ? "taken" : clock(snapshot.at),
+      "Snapshot seq": count(snapshot?.seq),
+      "Snapshot size": bytes(snapshot?.bytes),
+      State: stateOf(room),
     });
     this.members.show(room.members);
     this.presence.show(room.presence);
@@ -133,6 +134,12 @@ export class RoomView implements View {
       button("Delete…", deleted, true),
     );
   }
+}
+
+function stateOf({ loaded, suspended, idle }: OneRoom): string {
+  if (!loaded) return "stored, not loaded";
+  if (suspended) return "suspended";
+  return idle === null ? "in use" : `empty for ${duration(idle)}`;
 }
 
 function block(id: string, title: string, sum: HTMLElement | null, ...content: HTMLElement[]): HTMLElement {
@@ -188,7 +195,7 @@ function grouped(refusals: Refused[]): Refusals[] {
 
 function logTable(): Table<LogRow> {
   return new Table<LogRow>(
-    "The log’s last rows",
+    "Last rows of the log",
     [
       { label: "Seq", text: ({ seq }) => count(seq), value: ({ seq }) => seq, isFigure: true },
       { label: "At", text: ({ at }) => clock(at) },
@@ -206,12 +213,12 @@ function shortened(text: string): string {
   return text.length > STATE_SHOWN ? `${text.slice(0, STATE_SHOWN)}…` : text;
 }
 
-/** The most frequent first: `ada × 12, bo × 3`. */
+/** The most frequent first: `12 by ada, 3 by bo`. */
 function summed(kinds: string[]): string {
   const times = new Map<string, number>();
   for (const kind of kinds) times.set(kind, (times.get(kind) ?? 0) + 1);
   const most = [...times].sort(([, a], [, b]) => b - a);
   const rest = most.length - SUMMED;
-  const words = most.slice(0, SUMMED).map(([kind, n]) => `${kind} × ${n}`);
+  const words = most.slice(0, SUMMED).map(([kind, n]) => `${n} by ${kind}`);
   return words.join(", ") + (rest > 0 ? `, and ${rest} more` : "");
 }

@@ -1,5 +1,6 @@
 /** A table whose rows live on while their figures change; on a phone each row is a card (see table.css). */
 import { h } from "../dom";
+import { focusTitle } from "./view";
 
 export interface Column<Row> {
   label: string;
@@ -102,6 +103,7 @@ export class Table<Row> {
     }
     for (const [key, { element }] of this.lines) {
       if (seen.has(key)) continue;
+      if (element.contains(document.activeElement)) focusTitle();
       element.remove();
       this.lines.delete(key);
     }

@@ -16,3 +16,8 @@ export interface Around {
   /** The header shows what the server says of itself, whichever view heard it. */
   onStatus: (status: Status) => void;
 }
+
+/** Where the focus goes when what had it is gone: what is looked at stays in sight. */
+export function focusTitle(): void {
+  document.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true });
+}
