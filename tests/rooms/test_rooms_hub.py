@@ -269,6 +269,22 @@ async def test_a_fault_of_ours_costs_one_room_and_its_members_come_back(house: H
     assert ROOM not in house.hub.served
 
 
+async def test_a_room_that_failed_is_loaded_with_what_it_had_submitted(house: House) -> None:
+    """[R1] The rows that were on their way would else lie behind the new head, and a snapshot would leave them out."""
+    ada, _ = await house.join()
+    edit(ada, typed(7, 0, "on its way"))
+    served = house.hub.served[ROOM]
+    served.tick()
+
+    def fails() -> None:
+        raise RuntimeError("a bug")
+
+    house.hub.guard(served, fails)
+    again = await house.hub.open(ROOM)
+    assert again is not served
+    assert b"on its way" in again.room.replica.encode()
+
+
 async def test_reading_pauses_while_the_journal_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
     """[P16] What waits for the disk is bounded."""
     house = House(monkeypatch, lambda name: None)

@@ -21,8 +21,10 @@ from motet.crdt import Replica
 from motet.errors import MotetError, OverQuota, Restarting, RoomDeleted, TryLater, Unavailable
 from motet.ids import MemberId, RoomName, Seq, UserId
 from motet.observability import (
+    UNTRACED,
     CommitDone,
     Counts,
+    Errors,
     Fan,
     Gauges,
     Health,
@@ -34,6 +36,8 @@ from motet.observability import (
     RoomOpened,
     StoreFailed,
     Tally,
+    Trace,
+    Tracing,
     exemplify,
 )
 from motet.persistence import Journal, Kind, Row, Store, StoredRoom
@@ -63,6 +67,8 @@ class Hub:
         self.counts = Counts()
         self.histograms = Histograms()
         self.observe: Observer = Fan((Tally(self.counts, self.histograms), observe))
+        self.errors = Errors(self.observe)
+        self.tracing: Tracing | None = None
         self.lag = LoopLag(self.observe)
         self.rates = Rates(settings)
         self.health = Health()
@@ -83,6 +89,7 @@ class Hub:
         )
         self._seeds = seeds
         self._opening: dict[RoomName, asyncio.Task[Served]] = {}
+        self._thrown_away: set[RoomName] = set()  # rooms that failed, until they are opened again
         self._dirty: list[Served] = []
         self._member_ids = count(1)
         self._paused: set[Served] = set()
@@ -118,12 +125,17 @@ class Hub:
         its log by whoever comes back; the other rooms go on."""
         try:
             step()
-        except Exception as error:
-            log.exception("room_failed", room=served.name, exc_info=error)
-            self.let_go(served)
-            served.dismiss_all(Unavailable("the room failed and is loaded anew"))
+        except Exception as error:  # noqa: BLE001 - the edge: one room's fault stays with it
+            self.failed(served, error, getattr(step, "__name__", ""))
 
-    def submit(self, served: Served, rows: Sequence[Row]) -> None:
+    def failed(self, served: Served, error: Exception, event: str) -> None:
+        """A fault of ours in a room."""
+        self.errors.report(error, "room", room=served.name, event=event)
+        self._thrown_away.add(served.name)
+        self.let_go(served)
+        served.dismiss_all(Unavailable("the room failed and is loaded anew"))
+
+    def submit(self, served: Served, rows: Sequence[Row], trace: Trace | None) -> None:
         """To the journal. Above its bound nothing more is read from the room's members until it has drained."""
         self.counts.rows += len(rows)
         taken_at, taken_of = served.taken_at, served.taken_of
@@ -134,9 +146,15 @@ class Hub:
                     self._failure = result
                     self.observe(StoreFailed(str(result)))
                 self.on_store_failure(served)
-            else:
-                served.stored(result[-1])
-                self._durable(served, taken_at, taken_of)
+                if trace is not None:
+                    trace.end(type(result).__name__)
+                return
+            if trace is not None:
+                trace.part("ack")
+            served.stored(result[-1])
+            self._durable(served, taken_at, taken_of)
+            if trace is not None:
+                trace.end()
 
         self.journal.submit(rows, done)
         if self.journal.full:
@@ -185,13 +203,22 @@ class Hub:
         task = self._opening.get(name)
         if task is None:
             task = self._opening[name] = asyncio.create_task(self._open(name))
-            task.add_done_callback(lambda _: self._opening.pop(name, None))
+            task.add_done_callback(partial(self._opened, name))
         served = await asyncio.shield(task)
         # Between its being open and our being told it may have left again: nobody was in it.
         return await self.open(name) if served.closed else served
 
+    def _opened(self, name: RoomName, task: asyncio.Task[Served]) -> None:
+        self._opening.pop(name, None)
+        if not task.cancelled():
+            task.exception()  # whoever asked may have gone, and then nobody else looks at it
+
     async def _open(self, name: RoomName) -> Served:
         began = self.now()
+        if name in self._thrown_away:
+            # What it had submitted must be in the log before that is read, or a snapshot would leave it out.
+            await self.journal.flush()
+            self._thrown_away.discard(name)
         try:
             stored = await self._stored(name)
             replica = await self.replica_of(stored)
@@ -255,6 +282,12 @@ class Hub:
             del self.served[served.name]
             served.settle()
             self.observe(RoomClosed(served.name))
+
+    def join_trace(self, room: RoomName, dialect: str, connection: str, traceparent: str | None) -> Trace:
+        """The trace of somebody who wants to be in a room; `traceparent` is the upgrade's header."""
+        if self.tracing is None:
+            return UNTRACED
+        return self.tracing.begin("join", traceparent, room=room, dialect=dialect, connection=connection)
 
     # ---- who may be where
 
