@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import ipaddress
+import os
 import time
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -35,7 +36,7 @@ from motet.crdt import Documents, Replica, update_of_file
 from motet.errors import ConfigError, Forbidden, MalformedUpdate, MotetError
 from motet.gateway import Connection, Gateway, GatewaySettings, ListenSettings, Refusal, Server, Upgrade
 from motet.ids import RoomName, is_room_name
-from motet.observability import AccessRefused, Drained, Fan, Recent, write_line
+from motet.observability import LOGS, AccessRefused, Drained, Fan, Observer, Recent, sentry, tracing, write_line
 from motet.persistence import Journal, SqliteStore, free_bytes
 from motet.rooms import (
     Administration,
@@ -173,13 +174,19 @@ class App:
         try:
             if not is_room_name(name):
                 raise Forbidden("a room name is 1-256 bytes of UTF-8 without control characters")
-            grant = await self.access.identify(credentials, RoomName(name))
-            user = grant.user
-            served = await self._open_for(grant, RoomName(name), upgrade)
+            traceparent = upgrade.headers.get("traceparent")
+            with self.hub.join_trace(RoomName(name), YJS.name, upgrade.id, traceparent) as trace:
+                trace.part("identify")
+                grant = await self.access.identify(credentials, RoomName(name))
+                user = grant.user
+                trace.tell(user=user)
+                trace.part("open")
+                served = await self._open_for(grant, RoomName(name), upgrade)
+                trace.part("seat")
         except MotetError as e:
             self._refused(upgrade, name, e, user)
             raise Refusal(e, (frame(YJS.denied("", str(e))),), key) from e
-        return YjsConnection(self.hub, served, grant, upgrade.address, key, upgrade.id, began)
+        return YjsConnection(self.hub, served, grant, upgrade.address, key, upgrade.id, began, trace)
 
     async def _open_for(self, grant: Grant, room: RoomName, upgrade: Upgrade) -> Served:
         role = self.access.role(grant, room)
@@ -216,14 +223,20 @@ class App:
         rulings = Rulings.of(await store.records(KIND))
         self.access = Access(source, self.roles, rulings, time.time, is_open=settings.open)
         recent = Recent()
-        self.hub = Hub(settings, store, journal, self.access, self.seed, Fan([write_line, recent]))
+        traced = tracing(os.environ)
+        listeners: list[Observer] = [write_line, recent] if traced is None else [write_line, recent, traced]
+        self.hub = Hub(settings, store, journal, self.access, self.seed, Fan(listeners))
+        self.hub.tracing = traced
+        self.hub.errors.send = sentry(os.environ)
+        asyncio.get_running_loop().set_exception_handler(self.hub.errors.of_loop)
+        LOGS.counts = self.hub.counts
         self.documents = Documents()
         self.convergence = Convergence(self.hub, self.documents)
         self.keeper = Keeper(self.hub, lambda: free_bytes(settings.data))
         forget = self.sources.forget if self.sources is not None else lambda user: None
         self.administration = Administration(self.hub, forget, self.keeper.compact)
         keys = self.sources.jwks if self.sources is not None else None
-        gateway = Gateway(self.accept, gateway_settings(settings, self.proxies.client_of))
+        gateway = Gateway(self.accept, gateway_settings(settings, self.proxies), self.hub.errors.report)
 
         def sockets() -> int:
             return gateway.statistics().connections
@@ -263,6 +276,8 @@ class App:
         await self.hub.journal.close()
         self.watch.stop()
         self.hub.observe(Drained(time.monotonic() - self._draining_at))
+        if self.hub.tracing is not None:
+            await asyncio.to_thread(self.hub.tracing.close)
 
 
 def address(settings: Settings, port: int) -> str:
@@ -274,10 +289,11 @@ def address(settings: Settings, port: int) -> str:
     return f"{scheme}://{host}:{port}{settings.root_path}"
 
 
-def gateway_settings(settings: Settings, client_of: Callable[[str, str | None], str]) -> GatewaySettings:
+def gateway_settings(settings: Settings, proxies: Proxies) -> GatewaySettings:
     """The gateway's part of the settings. A message may be a whole document, and the names around it."""
     return GatewaySettings(
-        client_of=client_of,
+        client_of=proxies.client_of,
+        is_proxy=proxies.trusts,
         accept_seconds=settings.accept_seconds,
         max_pending_bytes=settings.max_pending_bytes,
         max_pending_connections=settings.max_pending_connections,

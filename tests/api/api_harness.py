@@ -76,8 +76,6 @@ class Api:
     store: FailingStore = field(default_factory=FailingStore)
     clock: Clock = field(default_factory=Clock)
     events: list[Event] = field(default_factory=list)
-    faults: list[Exception] = field(default_factory=list)
-    """What was raised past the application, as a server would log it."""
     root_path: str = ""
 
     async def start(self, source: Authenticator | None = None) -> Api:
@@ -117,7 +115,8 @@ class Api:
         """
         path, _, query = target.partition("?")
         path = self.root_path + path
-        sent = {"host": "motet.test", **{name.replace("_", "-"): value for name, value in headers.items()}}
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {"host": "motet.test", "x-request-id": "r1", **given}
         if bearer is not None:
             sent.setdefault("authorization", f"Bearer {bearer or self.token()}")
         if body is not None:
@@ -147,10 +146,7 @@ class Api:
         async def send(message: Any) -> None:
             sent_back.append(message)
 
-        try:
-            await self.app(scope, receive, send)
-        except Exception as e:  # noqa: BLE001
-            self.faults.append(e)
+        await self.app(scope, receive, send)
         head, *rest = sent_back
         found = {name.decode(): value.decode() for name, value in head["headers"]}
         return Answer(head["status"], found, b"".join(part.get("body", b"") for part in rest))

@@ -12,7 +12,7 @@ from api_harness import PAGE, Answer, Api
 from motet.access import Credentials, OpenAccess
 from motet.errors import Forbidden, NotAuthenticated, RoomDeleted, Unavailable
 from motet.ids import RoomName
-from motet.observability import AccessRefused, Ruled
+from motet.observability import AccessRefused, Ruled, Unexpected
 
 ROOM = RoomName("notes/a")
 API = "/api/v1"
@@ -273,7 +273,8 @@ async def test_a_fault_of_ours_is_a_problem_without_details(api: Api, monkeypatc
     monkeypatch.setattr(api.hub, "delete", None)
     answer = await api.ask("DELETE", f"{API}/rooms/a")
     assert (answer.status, answer.detail) == (500, "internal error")
-    assert type(api.faults[0]) is TypeError
+    assert (answer.json["request"], answer.headers["x-request-id"]) == ("r1", "r1")
+    assert api.events[-1] == Unexpected("http", "TypeError", "a", "", "DELETE /api/v1/rooms/{room:path}")
 
 
 @pytest.mark.parametrize("target", ["/nothing", "/api/v1/rooms", "/api/v2/revocations"])

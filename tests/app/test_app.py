@@ -7,14 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from motet.access import Access, OpenAccess, Rulings, built_in
+from motet.access import Access, OpenAccess, Proxies, Rulings, built_in
 from motet.access.rates import Rates
 from motet.app import App, address, check, gateway_settings, listen_settings, seeds
 from motet.config import Settings
 from motet.errors import ConfigError, Forbidden, Unavailable
 from motet.gateway import Refusal, Upgrade
 from motet.ids import RoomName
-from motet.observability import Counts
+from motet.observability import UNTRACED, Counts, Trace
 from motet.rooms import HocuspocusConnection, YjsConnection
 from support.wire import Typist
 
@@ -125,7 +125,7 @@ def test_every_setting_of_the_gateway_comes_from_ours() -> None:
         accept_seconds=6, high_water_bytes=7, max_pending_bytes=8, max_pending_connections=10, max_room_bytes=1000, port=9, host="::1", root_path="/x", uds="/u",
         tls_cert="/c", tls_key="/k",
     )  # fmt: skip
-    theirs = gateway_settings(ours, lambda peer, forwarded: peer)
+    theirs = gateway_settings(ours, Proxies(()))
     for name in ("max_connections", "max_connections_per_address", "ping_seconds", "pong_seconds", "drain_seconds"):
         assert getattr(theirs, name) == getattr(ours, name)
     assert (theirs.accept_seconds, theirs.high_water_bytes, theirs.max_pending_bytes) == (6, 7, 8)
@@ -150,6 +150,9 @@ class RoomsOf:
     async def join_in_line(self, user: str, address: str, room: RoomName) -> None: ...
 
     def observe(self, event: object) -> None: ...
+
+    def join_trace(self, *about: object) -> Trace:
+        return UNTRACED
 
     async def open(self, name: RoomName) -> object:
         if name == "broken":

@@ -37,8 +37,7 @@ class Proxies:
         """
         address = _address(peer)
         client = peer if address is None else str(address)
-        trusted = self._unix and peer == UNIX if address is None else self._trusts(address)
-        if not forwarded_for or not trusted:
+        if not forwarded_for or not self.trusts(peer):
             return client
         rest = forwarded_for
         while rest:
@@ -50,6 +49,11 @@ class Proxies:
             if not self._trusts(address):
                 break
         return client
+
+    def trusts(self, peer: str) -> bool:
+        """Whether the socket's other end is a proxy of ours."""
+        address = _address(peer)
+        return self._unix and peer == UNIX if address is None else self._trusts(address)
 
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self._networks)

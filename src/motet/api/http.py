@@ -18,6 +18,7 @@ from motet.api.administration import Gate, administration
 from motet.api.bodies import BoundedBodies
 from motet.api.paths import EncodedPaths
 from motet.api.problems import answer_with_problems
+from motet.api.requests import REQUEST_ID, TRACEPARENT, Requests
 from motet.observability import exposition
 from motet.rooms import Administration, Hub, Inspection
 
@@ -32,7 +33,16 @@ def build(
 ) -> FastAPI:
     """The HTTP application. Its lifespan is the server's own: nothing starts or stops with it. So is its root path."""
     # No page of the API: FastAPI's loads its scripts from elsewhere.
-    app = FastAPI(title="Motet", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(
+        title="Motet",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        # It would have the query of each request, where tokens may be, and what exceptions say. Ours is in `requests`.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
+    app.add_middleware(Requests, errors=hub.errors, tracing=hub.tracing)
     app.add_middleware(BoundedBodies)
     app.add_middleware(EncodedPaths)
     cors = origins.cors
@@ -41,7 +51,8 @@ def build(
         allow_origins=["*"] if cors.every_origin else [],
         allow_origin_regex=cors.pattern,
         allow_methods=["GET", "POST", "PUT", "DELETE"],
-        allow_headers=["Authorization", "Content-Type"],
+        allow_headers=["Authorization", "Content-Type", TRACEPARENT],
+        expose_headers=[REQUEST_ID],
         allow_credentials=cors.credentials,
     )
     answer_with_problems(app)

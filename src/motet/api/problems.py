@@ -31,13 +31,19 @@ class Problem(BaseModel):
     detail: str
     code: int | None = None
     """The WebSocket close code that says the same."""
+    request: str | None = None
+    """The id of the request, where there is more about it in the log."""
 
 
 def problem(
-    status: HTTPStatus, detail: str, code: int | None = None, headers: Mapping[str, str] | None = None
+    status: HTTPStatus,
+    detail: str,
+    code: int | None = None,
+    headers: Mapping[str, str] | None = None,
+    request: str | None = None,
 ) -> JSONResponse:
     """A problem document, with these headers and those that its status wants."""
-    body = Problem(title=status.phrase, status=status.value, detail=detail, code=code)
+    body = Problem(title=status.phrase, status=status.value, detail=detail, code=code, request=request)
     headers = {"Cache-Control": "no-store", **(headers or {})}
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
@@ -53,7 +59,7 @@ def described(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
 
 
 def answer_with_problems(app: FastAPI) -> None:
-    """Whatever is raised on the way to an answer becomes a problem document."""
+    """Whatever is raised on the way to an answer becomes a problem document; what nobody designed, in `requests`."""
 
     @app.exception_handler(MotetError)
     async def ours(request: Request, error: MotetError) -> JSONResponse:
@@ -68,8 +74,3 @@ def answer_with_problems(app: FastAPI) -> None:
         # Where and what, never the input itself.
         found = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(found)[:SHOWN])
-
-    @app.exception_handler(Exception)
-    async def of_nobody(request: Request, error: Exception) -> JSONResponse:
-        # It is raised again after the answer, and then logged.
-        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error")

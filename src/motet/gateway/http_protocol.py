@@ -17,6 +17,7 @@ from motet.gateway.gateway import UNIX, Gateway
 from motet.gateway.upgrade import BadUpgrade, parse_upgrade, refused
 
 _END_OF_HEAD = b"\r\n\r\n"
+_REQUEST_ID = b"x-request-id"
 _FORWARDED_FOR = b"x-forwarded-for"
 _TOO_LARGE = "the request head has too many bytes or headers (max_head_bytes, max_headers)"
 
@@ -98,6 +99,9 @@ class HttpProtocol(HttpToolsProtocol):
         if root and self.url.startswith(root) and self.url[len(root) : len(root) + 1] in (b"", b"/", b"?"):
             self.url = b"/" + self.url[len(root) :].removeprefix(b"/")
         self.scope["client"] = self._client()
+        peer = self.client[0] if self.client else UNIX
+        if not self._gateway.settings.is_proxy(peer):
+            self.headers[:] = [header for header in self.headers if header[0] != _REQUEST_ID]
         super().on_headers_complete()
 
     def _client(self) -> tuple[str, int]:

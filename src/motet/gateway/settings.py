@@ -13,6 +13,10 @@ def _peer_itself(peer: str, forwarded_for: str | None) -> str:
     return peer
 
 
+def _nobody(peer: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class ListenSettings:
     """Where to listen. `tls_cert` and `tls_key` are PEM files and come together."""
@@ -49,6 +53,9 @@ class GatewaySettings:
     """Open WebSockets of one IP address; beyond it HTTP 429. Unix sockets have no address and no such limit."""
     client_of: Callable[[str, str | None], str] = _peer_itself
     """The client's address, from the peer's ("unix" where it has none) and the request's X-Forwarded-For."""
+
+    is_proxy: Callable[[str], bool] = _nobody
+    """Whether a peer's word about a request's id is believed."""
 
     max_message_bytes: int = 64 * MIB + 64 * KIB
     """One message, whole or in fragments; beyond it `Connection.oversized`."""

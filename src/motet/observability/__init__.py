@@ -6,6 +6,7 @@ Public names: the events, and those at the end of `__all__`.
 """
 
 from motet.observability.counts import Counts
+from motet.observability.errors import Errors
 from motet.observability.events import (
     AccessEnded,
     AccessGranted,
@@ -44,15 +45,18 @@ from motet.observability.health import Health
 from motet.observability.histogram import Exemplar, Histogram, Histograms
 from motet.observability.history import History, Levels
 from motet.observability.lines import write_line
-from motet.observability.logs import LOGS
+from motet.observability.logs import LOGS, on_behalf_of
 from motet.observability.loop import LoopLag
 from motet.observability.metrics import Gauges, exposition
 from motet.observability.observer import Fan
 from motet.observability.recent import Recent, Refusal
+from motet.observability.sentry import sentry
 from motet.observability.tally import Tally, exemplify
+from motet.observability.traces import UNTRACED, Trace, Tracing, tracing
 
 __all__ = [
     "LOGS",
+    "UNTRACED",
     "AccessEnded",
     "AccessGranted",
     "AccessRefused",
@@ -64,6 +68,7 @@ __all__ = [
     "DivergenceHealed",
     "Drained",
     "EditRefused",
+    "Errors",
     "Event",
     "Exemplar",
     "Fan",
@@ -95,10 +100,15 @@ __all__ = [
     "SnapshotWritten",
     "StoreFailed",
     "Tally",
+    "Trace",
+    "Tracing",
     "Unexpected",
     "UpdateApplied",
     "exemplify",
     "exposition",
     "name_of",
+    "on_behalf_of",
+    "sentry",
+    "tracing",
     "write_line",
 ]

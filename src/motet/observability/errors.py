@@ -33,7 +33,7 @@ class Errors:
 
     def __init__(self, observe: Observer, send: Send | None = None) -> None:
         self._observe = observe
-        self._send = send
+        self.send = send
         self._budget = Budget(TOLD, WINDOW)
 
     def report(
@@ -51,8 +51,8 @@ class Errors:
         fields = {"room": room, "user": user, "connection": connection, "about": event}
         given = {name: value for name, value in fields.items() if value}
         log.error("unexpected", where=where, error=kind, exc_info=error, **given)
-        if self._send is not None:
-            self._send(error, told)
+        if self.send is not None:
+            self.send(error, told)
 
     def of_loop(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:  # asyncio's own dict
         """The event loop's exception handler: what a callback raised, or a task that nobody waits for.

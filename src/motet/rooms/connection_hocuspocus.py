@@ -26,6 +26,9 @@ MAX_ADDRESS = 1024
 FRESH_TOKEN = 10.0
 """Seconds in which a document whose grant has expired must show a fresh token [X6]."""
 
+INTERNAL_ERROR = 1011
+"""Close code (RFC 6455)."""
+
 ASK_AGAIN = 5.0
 """Seconds until it is asked again who somebody is, where that could not be known [X64]."""
 
@@ -69,6 +72,7 @@ class HocuspocusConnection(Connection):
         """`credentials` are those of the upgrade: their token is used for documents that show none."""
         super().__init__(hub, credentials.address, id)
         self._credentials = credentials
+        self._traceparent = credentials.headers.get("traceparent")
         self._pending_bytes = 0
         self._documents: dict[str, Document] = {}
         self._opening: set[asyncio.Task[None]] = set()
@@ -138,7 +142,14 @@ class HocuspocusConnection(Connection):
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._opening.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self.hub.errors.report(error, "connection", connection=self.id, event="join")
+            self.wire.close(INTERNAL_ERROR, "internal error")
 
     def _in_room(self, document: Document, seat: Seat, message: Message) -> None:
         if not isinstance(message, Auth):
@@ -238,14 +249,21 @@ class HocuspocusConnection(Connection):
         try:
             if not is_room_name(name):
                 raise Forbidden(NO_ROOM_NAME)
-            grant = await self._identify(address, document, RoomName(name))
-            user = grant.user
-            self.hub.access.role(grant, RoomName(name))  # before the room is loaded for somebody who may not read it
-            await self.hub.join_in_line(user, self.address, RoomName(name))
-            served = await self.hub.open(RoomName(name))
-            if not self._is_opening(address, document):
-                return
-            document.seat = self.take_seat(served, grant, address, began)
+            with self.hub.join_trace(RoomName(name), self.dialect.name, self.id, self._traceparent) as trace:
+                trace.part("identify")
+                grant = await self._identify(address, document, RoomName(name))
+                user = grant.user
+                trace.tell(user=user)
+                trace.part("open")
+                self.hub.access.role(grant, RoomName(name))  # before it is loaded for somebody who may not read it
+                await self.hub.join_in_line(user, self.address, RoomName(name))
+                served = await self.hub.open(RoomName(name))
+                if not self._is_opening(address, document):
+                    trace.end("it left")
+                    return
+                trace.part("seat")
+                document.seat = self.take_seat(served, grant, address, began)
+                trace.end()
         except MotetError as e:
             if self._is_opening(address, document):
                 self._deny(address, e, user=user)
@@ -323,6 +341,11 @@ class HocuspocusConnection(Connection):
             self.hang_up(OverQuota(f"a message of {size} bytes"))
             return
         address = address_of(head)
+        if address is not None and len(address) <= MAX_ADDRESS and not self.seats:
+            # [R8] No room is there to say so, and a provider that hears nothing waits for ever.
+            keep = address in self._documents or len(self._documents) < self.hub.settings.max_rooms_per_connection
+            self._deny(address, OverQuota(f"a message of {size} bytes is over max_pending_bytes"), keep=keep)
+            return
         seats = [self.seats[address]] if address in self.seats else list(self.seats.values())
         for seat in seats:
             seat.served.perform(seat.served.room.oversized(seat.member, size))

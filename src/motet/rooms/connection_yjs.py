@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from motet.access import Grant
 from motet.errors import MotetError, TryLater
+from motet.observability import UNTRACED, Trace
 from motet.rooms.connection import Connection
 from motet.rooms.hub import Hub
 from motet.rooms.seat import Seat
@@ -18,14 +19,23 @@ class YjsConnection(Connection):
     dialect = YJS
 
     def __init__(
-        self, hub: Hub, served: Served, grant: Grant, address: str, key: str, id: str = "", began: float | None = None
+        self,
+        hub: Hub,
+        served: Served,
+        grant: Grant,
+        address: str,
+        key: str,
+        id: str = "",
+        began: float | None = None,
+        trace: Trace = UNTRACED,
     ) -> None:
         """`key` says who it is and what it wants, for refusals; `began` is when the upgrade came (monotonic seconds;
-        None: now)."""
+        None: now), `trace` the join's."""
         super().__init__(hub, address, id)
         self._began = hub.now() if began is None else began
         self.pending = False  # it was asked before the upgrade was answered
         self._key = key
+        self._trace = trace
         self._served = served
         self._grant = grant
         self._seat: Seat | None = None
@@ -38,7 +48,9 @@ class YjsConnection(Connection):
             return
         try:
             self._seat = self.take_seat(self._served, self._grant, "", self._began)
+            self._trace.end()
         except MotetError as e:
+            self._trace.end(type(e).__name__)
             self.refused(self._served.name, e, self._grant.user)
             self._turn_away(e)
 

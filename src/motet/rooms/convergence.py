@@ -18,7 +18,7 @@ from motet.crdt import Documents
 from motet.crdt.replica import Lack, as_text, read_state_vector, state_vector
 from motet.errors import MotetError, StoreCorrupt
 from motet.ids import RoomName, Seq
-from motet.observability import DivergenceFound, DivergenceHealed, StoreFailed, Unexpected
+from motet.observability import DivergenceFound, DivergenceHealed, StoreFailed
 from motet.rooms import probing
 from motet.rooms.hub import Hub
 from motet.rooms.replaying import LOG_BYTES, Replaying
@@ -86,9 +86,8 @@ class Convergence:
                 self._hub.observe(StoreFailed(f"the log of {served.name!r}: {e}"))
             except MotetError as e:
                 log.warning("convergence_unknown", room=served.name, reason=str(e))
-            except Exception as e:
-                log.exception("convergence_failed", room=served.name)
-                self._hub.observe(Unexpected("convergence", repr(e), served.name))
+            except Exception as e:  # noqa: BLE001 - one room that cannot be checked is no reason to check none
+                self._hub.errors.report(e, "convergence", room=served.name)
 
     def _next(self) -> Served | None:
         """The quiet room at which nobody has looked for longest, if that is long enough."""

@@ -41,6 +41,7 @@ class Keeper:
 
     def start(self) -> None:
         """Begins to sweep. Needs a running loop."""
+        self._check_disk()
         self._sweeping = asyncio.create_task(self._sweep())
 
     async def stop(self) -> None:
@@ -54,16 +55,22 @@ class Keeper:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP)
-            self._check_disk()
-            loaded = 0
-            for served in list(self._hub.served.values()):
-                self._hub.guard(served, served.wake)
-                loaded += served.room.replica.size
-            leaving = self._evict(loaded)
-            growing = [s for s in self._hub.served.values() if self._is_due(s) and not s.room.suspended]
-            if self._writing is None or self._writing.done():
-                # Else the last sweep's are not all written yet: what is due is still due at the next.
-                self._writing = asyncio.create_task(self._write([*leaving, *growing]))
+            try:
+                self._look()
+            except Exception as error:  # noqa: BLE001 - without its keeper the server would go on for a while, and die
+                self._hub.errors.report(error, "keeper", event="sweep")
+
+    def _look(self) -> None:
+        self._check_disk()
+        loaded = 0
+        for served in list(self._hub.served.values()):
+            self._hub.guard(served, served.wake)
+            loaded += served.room.replica.size
+        leaving = self._evict(loaded)
+        growing = [s for s in self._hub.served.values() if self._is_due(s) and not s.room.suspended]
+        if self._writing is None or self._writing.done():
+            # Else the last sweep's are not all written yet: what is due is still due at the next.
+            self._writing = asyncio.create_task(self._write([*leaving, *growing]))
 
     # ---- memory
 
@@ -124,6 +131,9 @@ class Keeper:
         except MotetError as e:
             self._retry_at[served.name] = self._hub.now() + RETRY
             self._hub.observe(SnapshotFailed(served.name, str(e)))
+        except Exception as error:  # noqa: BLE001 - one room's fault stays with it
+            self._retry_at[served.name] = self._hub.now() + RETRY
+            self._hub.errors.report(error, "keeper", room=served.name, event="snapshot")
         else:
             self._retry_at.pop(served.name, None)
 
@@ -191,6 +201,9 @@ class Keeper:
             except Unavailable as e:
                 hub.health.degrade("store", str(e))
                 continue
+            except Exception as error:  # noqa: BLE001 - who gave up here would leave the server read-only for ever
+                hub.errors.report(error, "keeper", event="probe")
+                continue
             break
         # What was submitted before must have failed or be stored before the log is read.
         await hub.journal.flush()
@@ -198,6 +211,9 @@ class Keeper:
         hub.health.recover("store")
         for served in list(hub.served.values()):
             if served.room.suspended and not hub.read_only and not hub.is_ending(served):
-                await hub.reload(served)
+                try:
+                    await hub.reload(served)
+                except Exception as error:  # noqa: BLE001 - one room's fault stays with it
+                    hub.failed(served, error, "reload")
         if not hub.read_only:
             hub.observe(ReadOnlyEnded(hub.now() - self._read_only_at))

@@ -27,6 +27,8 @@ from motet.observability import (
     PeerSlowed,
     Resynced,
     RoleChanged,
+    Trace,
+    Tracing,
     UpdateApplied,
 )
 from motet.persistence import Kind, Row, StoredRoom
@@ -65,6 +67,7 @@ class Host(Protocol):
 
     counts: Counts
     histograms: Histograms
+    tracing: Tracing | None
     observe: Observer
     rates: Rates
 
@@ -80,7 +83,7 @@ class Host(Protocol):
         """Call `served.tick()` in this turn of the event loop."""
         ...
 
-    def submit(self, served: Served, rows: Sequence[Row]) -> None:
+    def submit(self, served: Served, rows: Sequence[Row], trace: Trace | None) -> None:
         """To the journal; `served.stored` follows, in order, unless the store fails: then all rooms are suspended."""
         ...
 
@@ -113,6 +116,7 @@ class Served:
         """Seconds from the newest tick with news to its commit."""
         self.taken_at = 0.0
         """When the first update of the coming tick, or of the last, was taken (seconds)."""
+        self._ticked_at = 0.0
         self.taken_of = ""
         """The connection that it came from, if it was one message."""
         self.behind: dict[MemberId, float] = {}
@@ -220,7 +224,8 @@ class Served:
     def tick(self) -> None:
         """Once per loop turn in which something was taken."""
         self.scheduled = False
-        self.perform(self.room.tick(self.host.now()))
+        self._ticked_at = now = self.host.now()
+        self.perform(self.room.tick(now))
 
     @property
     def edits(self) -> int:
@@ -401,12 +406,29 @@ class Served:
         host, now = self.host, self.host.now()
         host.counts.row_bytes += size
         seconds = now - self.taken_at
+        trace = None
         if host.histograms.edit_to_peer_seconds.observe(seconds, now):
-            host.observe(UpdateApplied(self.name, self.taken_of, len(rows), size, seconds))
-        host.submit(self, rows)
+            trace = self._trace(rows, size)
+            id = "" if trace is None else trace.id
+            host.observe(UpdateApplied(self.name, self.taken_of, len(rows), size, seconds, id))
+        host.submit(self, rows, trace)
         slow = host.rates.edited(self.name, len(rows), size, now)
         if slow:
             self._slow_down(slow, now)
+
+    def _trace(self, rows: Sequence[Row], size: int) -> Trace | None:
+        """Of a tick that is sampled: what was taken is with the others, and on its way to the disk."""
+        tracing = self.host.tracing
+        if tracing is None:
+            return None
+        users = {row.author for row in rows}
+        user = users.pop() if len(users) == 1 else ""
+        trace = tracing.begin("edit", began=self.taken_at, room=self.name, connection=self.taken_of, user=user)
+        trace.tell(updates=len(rows), size=size)
+        trace.part("take", self.taken_at)
+        trace.part("broadcast", self._ticked_at)
+        trace.part("commit")
+        return trace
 
     def _slow_down(self, seconds: float, now: float) -> None:
         """[X35] The room is over its rate: nobody in it is read for so long."""
