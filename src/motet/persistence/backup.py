@@ -29,7 +29,7 @@ def backup(data_dir: Path, target: Path) -> list[str]:
     """
     _refuse_to_overwrite(target)
     with errors_translated():
-        target.mkdir(parents=True, exist_ok=True)
+        target.mkdir(mode=0o700, parents=True, exist_ok=True)
         copy, problems = _copy(data_dir / DATABASE, target)
         move_into_place(copy, target / DATABASE)
     return problems
