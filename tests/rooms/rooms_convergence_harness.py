@@ -98,6 +98,8 @@ class House:
             self.hub.let_go(served)
 
     async def close(self) -> None:
+        for device in self.devices:
+            device.close()
         await self.hub.journal.close()
 
 
@@ -176,6 +178,11 @@ class Device:
             self.connection.closed(1006, clean=False)
             self.connection = None
             self.outbox.clear()
+
+    def close(self) -> None:
+        """pycrdt would hold a document for ever whose observer holds it."""
+        self.leave()
+        self.doc.unobserve(self._subscription)
 
     def pump(self, most: int = 1 << 30) -> int:
         """Delivers some of what is on its way, in order; how many messages that were."""
