@@ -15,6 +15,7 @@ from typing import cast
 import structlog
 from uvicorn._types import ASGIApplication
 
+from motet import __version__
 from motet.access import (
     ADMINISTRATION,
     KIND,
@@ -223,11 +224,11 @@ class App:
         rulings = Rulings.of(await store.records(KIND))
         self.access = Access(source, self.roles, rulings, time.time, is_open=settings.open)
         recent = Recent()
-        traced = tracing(os.environ)
+        traced = tracing(os.environ, __version__)
         listeners: list[Observer] = [write_line, recent] if traced is None else [write_line, recent, traced]
         self.hub = Hub(settings, store, journal, self.access, self.seed, Fan(listeners))
         self.hub.tracing = traced
-        self.hub.errors.send = sentry(os.environ)
+        self.hub.errors.send = sentry(os.environ, __version__)
         asyncio.get_running_loop().set_exception_handler(self.hub.errors.of_loop)
         LOGS.counts = self.hub.counts
         self.documents = Documents()

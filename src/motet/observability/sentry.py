@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from motet import __version__
 from motet.errors import ConfigError
 from motet.observability.errors import Send
 from motet.observability.events import Unexpected
@@ -31,7 +30,7 @@ KEPT: Final = frozenset(
 log = structlog.get_logger("motet.errors")
 
 
-def sentry(environ: Mapping[str, str]) -> Send | None:
+def sentry(environ: Mapping[str, str], version: str) -> Send | None:
     """What sends to the Sentry of the environment; None: there is none. Raises ConfigError for a DSN that is none."""
     dsn = environ.get("MOTET_SENTRY_DSN") or environ.get("SENTRY_DSN")
     if not dsn:
@@ -44,7 +43,7 @@ def sentry(environ: Mapping[str, str]) -> Send | None:
     try:
         sentry_sdk.init(
             dsn=dsn,
-            release=f"motet@{__version__}",
+            release=f"motet@{version}",
             before_send=scrubbed,
             default_integrations=False,
             auto_enabling_integrations=False,

@@ -19,7 +19,6 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, StatusCode, TraceFlags, Tracer, set_span_in_context
 
-from motet import __version__
 from motet.observability import events
 from motet.observability.events import Event
 from motet.observability.traces import Trace, parent_of
@@ -80,21 +79,21 @@ class SpanTrace:
 class Spans:
     """A `Tracing`."""
 
-    def __init__(self, *processors: SpanProcessor) -> None:
-        resource = Resource.create({"service.name": "motet", "service.version": __version__})
+    def __init__(self, version: str, *processors: SpanProcessor) -> None:
+        resource = Resource.create({"service.name": "motet", "service.version": version})
         # OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME go before ours. The sampler is OTEL_TRACES_SAMPLER's.
         self._provider = TracerProvider(
             resource=resource.merge(OTELResourceDetector().detect()), shutdown_on_exit=False
         )
         for processor in processors:
             self._provider.add_span_processor(processor)
-        self._tracer = self._provider.get_tracer("motet", __version__)
+        self._tracer = self._provider.get_tracer("motet", version)
 
     @classmethod
-    def to_collector(cls) -> Spans:
+    def to_collector(cls, version: str) -> Spans:
         """Sends to the collector of OpenTelemetry's environment variables, in a thread of its own. Its queue is bounded
         (OTEL_BSP_MAX_QUEUE_SIZE): what is too much is dropped."""
-        return cls(BatchSpanProcessor(OTLPSpanExporter()))
+        return cls(version, BatchSpanProcessor(OTLPSpanExporter()))
 
     def begin(self, name: str, parent: str | None = None, began: float | None = None, **attributes: str | int) -> Trace:
         context = contexts.get_current()

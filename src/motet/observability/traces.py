@@ -105,7 +105,7 @@ class _Untraced:
 UNTRACED: Final[Trace] = _Untraced()
 
 
-def tracing(environ: Mapping[str, str]) -> Tracing | None:
+def tracing(environ: Mapping[str, str], version: str) -> Tracing | None:
     """The tracing that the environment asks for; None for none."""
     if environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or environ.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
         return None
@@ -120,4 +120,4 @@ def tracing(environ: Mapping[str, str]) -> Tracing | None:
     except ImportError:
         log.warning("traces_off", reason="a collector is named, but the extra is missing: pip install 'motet[otel]'")
         return None
-    return Spans.to_collector()
+    return Spans.to_collector(version)
