@@ -31,7 +31,7 @@ from motet.access import (
     token_of,
 )
 from motet.access.sources import Sources, authenticator_of
-from motet.api import build
+from motet.api import Console, build
 from motet.config import Settings
 from motet.crdt import Documents, Replica, update_of_file
 from motet.errors import ConfigError, Forbidden, MalformedUpdate, MotetError
@@ -244,7 +244,8 @@ class App:
 
         self.watch = Watch(self.hub, sockets, keys)
         looks = Inspection(self.hub, recent)
-        app = build(self.hub, self.administration, looks, sockets, self.origins)
+        console = Console(self.hub, looks, self.administration, self.watch.history, self.documents)
+        app = build(console, sockets, self.origins)
         server = Server(cast(ASGIApplication, app), gateway, listen_settings(settings), self._drain, self._stopped)
         self.keeper.start()
         self.watch.start()

@@ -11,8 +11,9 @@ from urllib.parse import unquote
 from motet.access import KIND, Access, Authenticator, Origins, Rulings, built_in
 from motet.access.keys import secret_key
 from motet.access.tokens import TokenAccess
-from motet.api import build
+from motet.api import Console, build
 from motet.config import Settings
+from motet.crdt import Documents
 from motet.errors import Unavailable
 from motet.ids import RoomName
 from motet.observability import Event, Recent
@@ -88,7 +89,9 @@ class Api:
         self.hub = Hub(settings, self.store, self.journal, self.access, lambda room: None, self.events.append)
         acts = Administration(self.hub, lambda user: None, Keeper(self.hub, lambda: 1 << 40).compact)
         looks = Inspection(self.hub, Recent())
-        self.app = build(self.hub, acts, looks, lambda: 0, Origins(settings.allowed_origins, loopback_pages=False))
+        history = History(self.hub.counts, self.hub.histograms, self.clock())
+        console = Console(self.hub, looks, acts, history, Documents())
+        self.app = build(console, lambda: 0, Origins(settings.allowed_origins, loopback_pages=False))
         return self
 
     async def fill(self, room: str) -> None:

@@ -11,10 +11,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from motet import __version__
 from motet.access import Access, OpenAccess, Origins, Rulings, built_in
-from motet.api import build
+from motet.api import Console, build
 from motet.config import Settings
+from motet.crdt import Documents
 from motet.ids import RoomName
-from motet.observability import Recent
+from motet.observability import History, Recent
 from motet.persistence import Journal, MemoryStore
 from motet.rooms import Administration, Hub, Inspection, Keeper
 
@@ -37,7 +38,9 @@ async def site() -> AsyncIterator[Site]:
     access = Access(OpenAccess(), built_in(), Rulings(), lambda: 0.0, is_open=True)
     hub = Hub(Settings(), store, journal, access, lambda room: None, lambda event: None)
     acts = Administration(hub, lambda user: None, Keeper(hub, lambda: 1 << 40).compact)
-    app = build(hub, acts, Inspection(hub, Recent()), lambda: 3, Origins((), loopback_pages=False))
+    history = History(hub.counts, hub.histograms, 0.0)
+    console = Console(hub, Inspection(hub, Recent()), acts, history, Documents())
+    app = build(console, lambda: 3, Origins((), loopback_pages=False))
     transport = httpx.ASGITransport(app, raise_app_exceptions=True)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://motet.test") as client:
         yield Site(hub, client)

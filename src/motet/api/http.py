@@ -16,11 +16,11 @@ from motet import __version__
 from motet.access import Origins
 from motet.api.administration import Gate, administration
 from motet.api.bodies import BoundedBodies
+from motet.api.console import Console, room_route, routes
 from motet.api.paths import EncodedPaths
 from motet.api.problems import answer_with_problems
 from motet.api.requests import REQUEST_ID, TRACEPARENT, Requests
 from motet.observability import exposition
-from motet.rooms import Administration, Hub, Inspection
 
 WEB = files("motet") / "web"
 
@@ -28,10 +28,9 @@ ANEW = {"Cache-Control": "no-cache"}
 """Pages are asked for anew each time (their assets are named by content), so an upgrade is seen at once."""
 
 
-def build(
-    hub: Hub, acts: Administration, looks: Inspection, open_connections: Callable[[], int], origins: Origins
-) -> FastAPI:
+def build(console: Console, open_connections: Callable[[], int], origins: Origins) -> FastAPI:
     """The HTTP application. Its lifespan is the server's own: nothing starts or stops with it. So is its root path."""
+    hub = console.hub
     # No page of the API: FastAPI's loads its scripts from elsewhere.
     app = FastAPI(
         title="Motet",
@@ -57,7 +56,9 @@ def build(
     )
     answer_with_problems(app)
     gate = Gate(hub, origins)
-    app.include_router(administration(hub, acts, looks, gate))
+    app.include_router(routes(console, gate))
+    app.include_router(administration(hub, console.acts, console.looks, gate))
+    app.include_router(room_route(console, gate))
 
     @app.get("/healthz", tags=["health"])
     async def healthz() -> dict[str, str]:

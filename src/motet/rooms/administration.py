@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from motet.access import KIND, Grant, Record
 from motet.errors import TryLater, Unavailable
 from motet.ids import MemberId, RoomName, UserId
-from motet.observability import Ruled
+from motet.observability import LOGS, Ruled
 from motet.rooms.hub import Hub
 from motet.rooms.served import Served
 
@@ -86,6 +86,11 @@ class Administration:
         served = await self._hub.open(room)
         self._tell(by, "compact", room=room)
         await self._compact(served)
+
+    def set_log_level(self, level: str, minutes: float, by: Administrator) -> None:
+        """Logs from this level on, for so many minutes (0: until it is set again)."""
+        LOGS.set_level(level, minutes)
+        self._tell(by, "log_level", subject=level)
 
     async def delete(self, room: RoomName, by: Administrator) -> bool:
         """Deletes a room for good. False if there is none. Raises TryLater while somebody else does."""
