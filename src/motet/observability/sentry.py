@@ -49,7 +49,6 @@ def sentry(environ: Mapping[str, str], version: str) -> Send | None:
             auto_enabling_integrations=False,
             include_local_variables=False,
             max_breadcrumbs=0,
-            send_default_pii=False,
         )  # its queue is bounded: beyond 100 it drops
     except sentry_sdk.utils.BadDsn:
         raise ConfigError("the DSN of Sentry (MOTET_SENTRY_DSN, SENTRY_DSN) cannot be read") from None
