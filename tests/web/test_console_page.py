@@ -103,11 +103,12 @@ async def test_when_the_grant_ends_the_page_asks_for_another_and_comes_back(oper
 async def test_what_wants_attention_is_named_as_the_alerts_are_and_leads_to_the_room(
     operators: Operators, fake: Fake
 ) -> None:
-    fake.reasons = {"disk": "12 MB are free"}
+    fake.reasons = {"disk": "12 MB are free", "draining": "the server is stopping"}
     fake.totals = {"loop_lag": 0.31}
     page = await operators.enter()
     findings = page.locator(".findings li")
-    await expect(findings.filter(has_text="MotetNotReady")).to_contain_text("disk: 12 MB are free")
+    await expect(findings.filter(has_text="MotetDiskLow")).to_contain_text("disk: 12 MB are free")
+    await expect(findings.filter(has_text="MotetNotReady")).to_contain_text("the server is stopping")
     await expect(findings.filter(has_text="MotetLoopLag")).to_contain_text("310 ms")
     await expect(page.locator("header")).to_contain_text("Not ready")
     await findings.filter(has_text="MotetMembersBehind").get_by_role("link", name="notes/first").click()

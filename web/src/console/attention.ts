@@ -4,10 +4,18 @@ import { ago, bytes, duration, plural } from "./format";
 import type { OneRoom, Room, Status } from "./model";
 import { overviewAddress, roomAddress } from "./route";
 
-/** Seconds. A person notices a delay of 100 ms; the disk may take longer, since nobody waits for it to type on. */
-const LAG = 0.1;
+/** Seconds and bytes: where the alerts of deploy/prometheus begin, and of a delay to others where a person sees it. */
+const LAG = 0.25;
 const TO_PEER = 0.1;
-const TO_DISK = 0.5;
+const TO_DISK = 0.1;
+const WAITING = 4 * 1024 * 1024;
+/** The alert for each reason of not being ready; for any other it is MotetNotReady. */
+const ALERTS = new Map([
+  ["disk", "MotetDiskLow"],
+  ["store", "MotetReadOnly"],
+  ["keys", "MotetKeysUnavailable"],
+  ["loop", "MotetLoopLag"],
+]);
 /** Names of rooms or people in one line. */
 const NAMED = 5;
 
@@ -24,7 +32,7 @@ export function ofServer(status: Status, rooms: Room[]): Finding[] {
   const found: Finding[] = Object.entries(status.reasons).map(([part, reason]) => ({
     isBad: true,
     words: `Not ready, ${part}: ${reason}`,
-    alert: "MotetNotReady",
+    alert: ALERTS.get(part) ?? "MotetNotReady",
   }));
   if (!status.ready && found.length === 0) found.push({ isBad: true, words: "Not ready", alert: "MotetNotReady" });
   if (status.divergences > 0)
@@ -43,6 +51,8 @@ export function ofServer(status: Status, rooms: Room[]): Finding[] {
       links,
     });
   }
+  if (totals.journal_bytes > WAITING)
+    found.push({ isBad: true, words: `${bytes(totals.journal_bytes)} of edits wait for the disk`, alert: "MotetJournalFull" });
   found.push(...slow("The event loop is late by", totals.loop_lag, LAG, "MotetLoopLag"));
   found.push(...slow("From edit to peer, p99:", totals.peer_p99, TO_PEER));
   found.push(...slow("From edit to disk, p99:", totals.durable_p99, TO_DISK, "MotetCommitsSlow"));

@@ -12,7 +12,7 @@ export function membersTable(acts: RoomActs, roles: () => string[]): Table<Membe
     { label: "Role", text: ({ role, expires }) => `${role}${untilOf(expires)}`, value: ({ role }) => role },
     { label: "Address", text: ({ address }) => address, value: ({ address }) => address },
     { label: "Since", text: ({ since }) => clock(since), value: ({ since }) => since, isFigure: true },
-    { label: "Heard", text: (m) => ago(m.last_seen), value: (m) => m.last_seen, isFigure: true },
+    { label: "Last seen", text: (m) => ago(m.last_seen), value: (m) => m.last_seen, isFigure: true },
     {
       label: "Queued",
       text: ({ buffered, behind }) => `${bytes(buffered)}${behind ? ", behind" : ""}`,

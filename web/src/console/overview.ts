@@ -127,7 +127,7 @@ export class Overview implements View {
   }
 
   private async refreshHistory(): Promise<void> {
-    if (document.hidden && this.element.isConnected) return;
+    if (document.hidden) return;
     try {
       this.plots.draw(await this.around.api.get<History>("history", this.closed.signal));
     } catch (error) {
