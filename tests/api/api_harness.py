@@ -16,7 +16,7 @@ from motet.config import Settings
 from motet.crdt import Documents
 from motet.errors import Unavailable
 from motet.ids import RoomName
-from motet.observability import Event, Recent
+from motet.observability import Event, History, Recent
 from motet.persistence import Journal, Kind, MemoryStore, Row
 from motet.rooms import Administration, Hub, Inspection, Keeper
 from support.tokens import SECRET, token
