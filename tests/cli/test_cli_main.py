@@ -15,7 +15,8 @@ from motet import __version__
 from motet.cli.main import app
 
 COMMANDS = [
-    *("serve", "demo", "export", "import", "verify", "compact", "backup", "restore", "token", "bench", "doctor"),
+    *("serve", "demo", "export", "import", "verify", "compact", "backup", "restore", "token", "top", "bench"),
+    "doctor",
     "rooms",
 ]
 

@@ -38,7 +38,7 @@ def doctor(settings: Settings, given: Given) -> None:
     for name in Settings.model_fields:
         table.add_row(name, str(getattr(settings, name)), where[name])
     table_console().print(table)
-    known = {f"MOTET_{name.upper()}" for name in (*Settings.model_fields, "config")}
+    known = {f"MOTET_{name.upper()}" for name in (*Settings.model_fields, "config", "token")}
     if strays := sorted(name for name in os.environ if name.startswith("MOTET_") and name not in known):
         typer.echo(f"in the environment, but no settings: {', '.join(strays)}")
     try:

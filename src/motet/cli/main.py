@@ -10,6 +10,7 @@ from motet import __version__
 from motet.cli import doctor, rooms, serve, transfer, upkeep
 from motet.cli.bench import bench
 from motet.cli.token import token
+from motet.cli.top import top
 from motet.errors import MotetError
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app.command("compact")(upkeep.compact)
 app.command("backup")(upkeep.backup)
 app.command("restore")(upkeep.restore)
 app.command("token")(token)
+app.command("top")(top)
 app.command("bench")(bench)
 app.command("doctor")(doctor.doctor)
 

@@ -20,7 +20,11 @@ def table_console() -> Console:
 
 
 def tell_bad(bad: Iterable[tuple[str, str]], err: bool = False) -> None:
-    """A line for each name and what is wrong with it. Names of other servers' may have what a terminal would obey."""
+    """A line for each name and what is wrong with it."""
     for name, problem in bad:
-        shown = name if name.isprintable() else ascii(name)
-        typer.echo(f"{typer.style(shown, fg='red')}: {problem}", err=err)
+        typer.echo(f"{typer.style(printable(name), fg='red')}: {problem}", err=err)
+
+
+def printable(text: str) -> str:
+    """The text, or what stands for it: what comes from another server may have what a terminal would obey."""
+    return text if text.isprintable() else ascii(text)
