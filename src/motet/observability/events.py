@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 from motet.errors import MotetError, Unavailable
 
+NAME_SHOWN = 256
+"""Characters of a room's name in an event: what is refused for being no name may have millions, and events are kept."""
+
 # ---- connections and members
 
 
@@ -68,7 +71,7 @@ class AccessRefused:
     ) -> AccessRefused:
         """The event of this error, with what lies behind one that is no fault of the peer's."""
         cause = str(error.__cause__) if isinstance(error, Unavailable) and error.__cause__ is not None else ""
-        return cls(user, room, str(error), error.code, dialect, address, cause, connection)
+        return cls(user, room[:NAME_SHOWN], str(error), error.code, dialect, address, cause, connection)
 
 
 @dataclass(frozen=True, slots=True)
