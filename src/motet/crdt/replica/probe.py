@@ -90,18 +90,32 @@ def _add(ranges: Ranges, update: bytes, at: int, client: int, count: int) -> Gen
 def lack(ours: Holding, theirs: Holding) -> Generator[None, None, Lack | None]:
     """The first that we hold and they do not, in steps; None if they hold all of it. What they hold beyond it does not
     matter: it was taken from their answer, or it is what every reader deletes by itself."""
+    looked = 0
     for client in sorted(ours.ends.keys() | ours.dead.keys()):
         have, end = theirs.ends.get(client, 0), ours.ends.get(client, 0)
         if have < end:
             return Lack(client, have, end)
         ranges, others = ours.dead.get(client), theirs.dead.get(client)
-        if ranges is None or (others is not None and ranges.encode() == others.encode()):
+        if ranges is None:
             continue
-        for n, (a, z) in enumerate(_all(ranges), 1):
-            for missing in others.missing(a, z) if others is not None else ((a, z),):
-                return Lack(client, *missing)
-            if n % _STEP == 0:
-                yield
+        looked += ranges.count
+        if looked >= _STEP:
+            looked = 0
+            yield
+        if others is None or ranges.encode() != others.encode():
+            found = yield from _undead(ranges, others if others is not None else Ranges())
+            if found is not None:
+                return Lack(client, *found)
+    return None
+
+
+def _undead(ranges: Ranges, others: Ranges) -> Generator[None, None, tuple[int, int] | None]:
+    """The first part of the ranges that is not in the others."""
+    for n, (a, z) in enumerate(_all(ranges), 1):
+        for missing in others.missing(a, z):
+            return missing
+        if n % _STEP == 0:
+            yield
     return None
 
 
