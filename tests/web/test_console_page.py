@@ -10,21 +10,12 @@ from pathlib import Path
 import pytest
 from console_fake import ADMIN, Fake, member, room, serving
 from console_operator import CHECKS, PHONE, Operators, chip, figure, rows, sign_in, told
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 HOSTILE = "<img src=x onerror=alert(1)>/\"'&?#%2F ../☃"
 AT_ROOM = "#/rooms/notes%2Ffirst"
-
-
-@pytest.fixture
-async def browser(chromium_path: str) -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_FLAGS)
-        yield chromium
-        await chromium.close()
 
 
 @pytest.fixture
