@@ -40,7 +40,7 @@ class FunctionAccess:
         if grant is None:
             raise NotAuthenticated("the application does not know these credentials")
         if problem := self._problem(grant):
-            raise Unavailable("who you are cannot be found out now") from ValueError(problem)
+            raise Unavailable("who you are cannot be found out now") from TypeError(problem)
         # Else no revocation would ever end it.
         return grant if grant.issued < inf else replace(grant, issued=asked)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from motet.errors import MotetError, Unavailable
+from motet.observability.tracebacks import told_of
 
 NAME_SHOWN = 256
 """Characters of a room's name in an event: what is refused for being no name may have millions, and events are kept."""
@@ -70,7 +71,8 @@ class AccessRefused:
         cls, error: MotetError, *, user: str, room: str, dialect: str, address: str, connection: str = ""
     ) -> AccessRefused:
         """The event of this error, with what lies behind one that is no fault of the peer's."""
-        cause = str(error.__cause__) if isinstance(error, Unavailable) and error.__cause__ is not None else ""
+        behind = error.__cause__
+        cause = told_of(behind) if isinstance(error, Unavailable) and behind is not None else ""
         return cls(user, room[:NAME_SHOWN], str(error), error.code, dialect, address, cause, connection)
 
 
@@ -240,8 +242,6 @@ class CommitDone:
     size: int
     """Bytes of their updates."""
     seconds: float
-    trace: str = ""
-    """Trace id, or "" where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

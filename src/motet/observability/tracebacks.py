@@ -36,8 +36,15 @@ SHOWN: Final = 500
 
 
 def message_of(error: BaseException) -> str:
-    """The message, if it is one that may be told."""
-    return str(error)[:SHOWN] if isinstance(error, SPOKEN) else ""
+    """The message, if it is one that may be told: those of SPOKEN, and of exceptions of our own."""
+    ours = type(error).__module__.startswith("motet.")
+    return str(error)[:SHOWN] if ours or isinstance(error, SPOKEN) else ""
+
+
+def told_of(error: BaseException) -> str:
+    """The type, and the message if it may be told."""
+    message = message_of(error)
+    return f"{name_of_type(error)}: {message}" if message else name_of_type(error)
 
 
 def name_of_type(error: BaseException) -> str:
@@ -66,8 +73,7 @@ def _lines(error: BaseException) -> Iterator[str]:
         if step.__traceback__ is not None:
             yield "Traceback (most recent call last):"
             yield "".join(format_tb(step.__traceback__, -FRAMES)).rstrip("\n")
-        message = message_of(step)
-        yield f"{name_of_type(step)}: {message}" if message else name_of_type(step)
+        yield told_of(step)
         if isinstance(step, BaseExceptionGroup):
             for part in step.exceptions[:CHAIN]:
                 yield from _lines(part)
