@@ -87,8 +87,6 @@ class Tally:
                 histograms.snapshot_seconds.observe(event.seconds, time.monotonic())
             case events.UpdateApplied():  # every tick was observed; of this one it is known whose it was
                 exemplify(histograms.edit_to_peer_seconds, event.seconds, event.connection, event.trace)
-            case events.CommitDone():  # likewise
-                exemplify(histograms.commit_seconds, event.seconds, "", event.trace)
 
 
 def exemplify(histogram: Histogram, value: float, connection: str, trace: str = "") -> None:

@@ -83,6 +83,7 @@ class Journal:
         self._waiting: deque[_Submission] = deque()
         self._batch: list[_Submission] = []
         self._size = self._waiting_rows = 0
+        self._batch_rows = self._batch_bytes = 0
         self._full = False
         self._closed = False
         self._busy = False
@@ -186,6 +187,7 @@ class Journal:
             self._batch = []
             self._deliver(iter([(submission.done, ()) for submission in batch]))
             return
+        self._batch_rows, self._batch_bytes = len(rows), size - ROW_BYTES * len(rows)
         self._began = time.monotonic()
         self._append = self._loop.create_task(self._store.append(rows))
         self._append.add_done_callback(self._finished)
@@ -193,21 +195,22 @@ class Journal:
     def _finished(self, append: asyncio.Task[Sequence[Seq]]) -> None:
         error = self._error_of(append)
         batch, self._batch = self._batch, []
+        self._waiting_rows -= self._batch_rows
         if error is None:
             seconds = time.monotonic() - self._began
-            rows = sum([len(submission.rows) for submission in batch])
             self._commits += 1
             self._commit_seconds += seconds
             self._succeeded()
-            self.on_commit(rows, sum([submission.size for submission in batch]) - ROW_BYTES * rows, seconds)
+            self.on_commit(self._batch_rows, self._batch_bytes, seconds)
             outcomes = self._outcomes(batch, append.result())
         else:
             self._failures += 1
             self._failed(error)
-            batch += self._behind(batch)
+            behind = self._behind(batch)
+            self._waiting_rows -= sum([len(submission.rows) for submission in behind])
+            batch += behind
             outcomes = iter([(submission.done, error) for submission in batch])
-        self._size -= sum(submission.size for submission in batch)
-        self._waiting_rows -= sum([len(submission.rows) for submission in batch])
+        self._size -= sum([submission.size for submission in batch])
         self._deliver(outcomes)
 
     def _outcomes(self, batch: Iterable[_Submission], seqs: Sequence[Seq]) -> Iterator[tuple[Done, Outcome]]:

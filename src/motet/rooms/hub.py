@@ -96,14 +96,14 @@ class Hub:
         self._deleting: set[RoomName] = set()
         self._seats: Counter[str] = Counter()  # of each user who has any
         self._failure: MotetError | None = None  # the newest of the journal
+        self._committed_at = 0.0
         self.draining = False
         journal.on_commit = self._committed
 
     # ---- what a served room needs
 
-    def now(self) -> float:
-        """Seconds, monotonic."""
-        return time.monotonic()
+    now = staticmethod(time.monotonic)
+    """Seconds, monotonic."""
 
     def wall_clock(self) -> int:
         """Milliseconds since the epoch."""
@@ -138,7 +138,7 @@ class Hub:
     def submit(self, served: Served, rows: Sequence[Row], trace: Trace | None) -> None:
         """To the journal. Above its bound nothing more is read from the room's members until it has drained."""
         self.counts.rows += len(rows)
-        taken_at, taken_of = served.taken_at, served.taken_of
+        taken_at, taken_of, durable = served.taken_at, served.taken_of, self.histograms.edit_to_durable_seconds
 
         def done(result: Sequence[Seq] | MotetError) -> None:
             if isinstance(result, MotetError):
@@ -152,7 +152,10 @@ class Hub:
             if trace is not None:
                 trace.part("ack")
             served.stored(result[-1])
-            self._durable(served, taken_at, taken_of)
+            now = self._committed_at
+            served.lag = seconds = now - taken_at
+            if durable.observe(seconds, now):
+                exemplify(durable, seconds, taken_of)
             if trace is not None:
                 trace.end()
 
@@ -162,15 +165,9 @@ class Hub:
             for seat in served.seats.values():
                 seat.hold(Hold.JOURNAL)
 
-    def _durable(self, served: Served, taken_at: float, taken_of: str) -> None:
-        now = self.now()
-        served.lag = seconds = now - taken_at
-        histogram = self.histograms.edit_to_durable_seconds
-        if histogram.observe(seconds, now):
-            exemplify(histogram, seconds, taken_of)
-
     def _committed(self, rows: int, size: int, seconds: float) -> None:
-        now = self.now()
+        """Before any of them is told of it."""
+        self._committed_at = now = self.now()
         self.histograms.commit_rows.observe(rows, now)
         if self.histograms.commit_seconds.observe(seconds, now):
             self.observe(CommitDone(rows, size, seconds))
