@@ -53,6 +53,12 @@ export function timeOfDay(ms: number): string {
   return minuteFormat.format(ms);
 }
 
+/** The reader's time zone, as `GMT+2`: logs may be in another. */
+export function timeZone(): string {
+  const parts = new Intl.DateTimeFormat("en", { timeZoneName: "shortOffset" }).formatToParts();
+  return parts.find(({ type }) => type === "timeZoneName")?.value ?? "";
+}
+
 /** The time of day where the reader is, with the date unless that is today. */
 export function clock(ms: number): string {
   const at = new Date(ms);

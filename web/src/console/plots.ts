@@ -1,6 +1,6 @@
 /** The last hour: six plots that are read at one moment together, and the same as a table. */
 import { h } from "../dom";
-import { bytes, clock, count, duration, rate } from "./format";
+import { bytes, clock, count, duration, rate, timeZone } from "./format";
 import type { History, Totals } from "./model";
 import { type Measure, Plot } from "./plot";
 
@@ -55,7 +55,7 @@ export class Plots {
     const first = history.at[0];
     const last = history.at.at(-1);
     if (first !== undefined && last !== undefined)
-      this.span.textContent = `${clock(first * 1000)} to ${clock(last * 1000)}, a point each ${history.step} s`;
+      this.span.textContent = `${clock(first * 1000)} to ${clock(last * 1000)} ${timeZone()}, a point each ${history.step} s`;
     if (this.details.open) this.fill();
   }
 

@@ -16,6 +16,9 @@ export interface Column<Row> {
   make?: (words: HTMLElement, row: () => Row) => Node;
 }
 
+/** A finger hovers for ever over what it touched last: that holds nothing. */
+const hovers = matchMedia("(hover: hover)");
+
 interface Line<Row> {
   element: HTMLTableRowElement;
   row: Row;
@@ -108,7 +111,7 @@ export class Table<Row> {
       this.lines.delete(key);
     }
     // A row does not move away from under the pointer or the focus that is about to use it.
-    if (anew || !this.body.matches(":hover, :focus-within")) this.arrange(sorted);
+    if (anew || !this.body.matches(hovers.matches ? ":hover, :focus-within" : ":focus-within")) this.arrange(sorted);
     this.empty.hidden = this.rows.length > 0;
     this.more.hidden = this.rows.length <= this.limit;
     this.more.textContent = `Show all ${this.rows.length}`;
