@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import pytest
@@ -269,18 +269,26 @@ def test_every_permission_decides_an_action() -> None:
     assert idle == {HISTORY}
 
 
-BODIES = {"/api/v1/revocations": {"user": "witness"}, "/api/v1/rooms/{room}/roles/{user}": {"role": "admin"}}
+def example(description: dict[str, Any], operation: dict[str, Any]) -> object:
+    """A good body for the operation, as its description has it; None where it takes none."""
+    if "requestBody" not in operation:
+        return None
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    return description["components"]["schemas"][schema]["examples"][0]
 
 
 async def test_no_route_of_the_api_answers_who_administers_nothing(server: MotetServer) -> None:
     """[X70] Every route that the description names, so the next one too: 401 without a token, 403 with an editor's."""
-    described = json.loads((await asyncio.to_thread(server.get, "/openapi.json"))[1])["paths"]
-    routes = [(path, method.upper()) for path, methods in described.items() for method in methods]
-    asked = [(path, method) for path, method in routes if path.startswith("/api/")]
-    assert len(asked) > 5
-    for path, method in asked:
+    description = json.loads((await asyncio.to_thread(server.get, "/openapi.json"))[1])
+    routes = [
+        (path, method.upper(), example(description, operation))
+        for path, methods in description["paths"].items()
+        for method, operation in methods.items()
+        if path.startswith("/api/")
+    ]
+    assert len(routes) > 5
+    for path, method, body in routes:
         filled = path.format(room="some/room", user="eve", member="1").removeprefix("/api/v1")
-        body = BODIES.get(path) if method in ("POST", "PUT") else None
         for shown, wanted in (("", 401), (token("eve", "editor"), 403), (token("eve", {"other": "admin"}), 403)):
             status, said = await ask(server, method, f"{filled}?recreate", shown, body)
             assert status == wanted, (method, path, status, said)
