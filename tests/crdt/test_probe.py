@@ -156,6 +156,13 @@ def test_other_content_under_the_same_ids_is_a_difference() -> None:
     assert differs(ours, theirs) == Difference(Lack(9, 0, 1), content=True)
 
 
+def test_other_content_is_told_before_a_delete_that_one_lacks() -> None:
+    """[V2] The delete may be an implicit one, and then is none."""
+    ours = replica(one(7, 0, text("hello")), one(9, 0, text("xx", (7, 4)), deletes={7: [(1, 1)]}))
+    theirs = replica(one(7, 0, text("hello")), one(9, 0, text("yy", (7, 4))))
+    assert differs(ours, theirs) == Difference(Lack(9, 0, 2), content=True)
+
+
 # ---- real Yjs
 
 

@@ -11,7 +11,7 @@ from motet.rooms.administration import Administration, Administrator
 from motet.rooms.connection import Connection
 from motet.rooms.connection_hocuspocus import HocuspocusConnection
 from motet.rooms.connection_yjs import YjsConnection
-from motet.rooms.convergence import Convergence, StateHash
+from motet.rooms.convergence import Convergence
 from motet.rooms.hub import Hub
 from motet.rooms.inspection import ORDERS, Inspection, MemberInfo, RoomDetail, RoomSummary
 from motet.rooms.keeper import Keeper
@@ -33,7 +33,6 @@ __all__ = [
     "RoomDetail",
     "RoomSummary",
     "Served",
-    "StateHash",
     "Watch",
     "Wire",
     "YjsConnection",

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import structlog
 
 from motet.crdt import Documents
-from motet.crdt.replica import Lack, as_text, read_state_vector, state_vector
+from motet.crdt.replica import Lack, as_text, state_vector
 from motet.errors import MotetError, StoreCorrupt
-from motet.ids import RoomName, Seq
 from motet.observability import DivergenceFound, DivergenceHealed, StoreFailed
 from motet.rooms import probing
 from motet.rooms.hub import Hub
@@ -35,16 +33,6 @@ QUIET = 3.0
 
 PATIENCE = 10.0
 """Seconds for a room to be quiet again after it was healed."""
-
-
-@dataclass(frozen=True, slots=True)
-class StateHash:
-    """The exact state of a document: equal in every replica of it that has integrated the same."""
-
-    hash: str
-    state_vector: dict[int, int]
-    seq: Seq
-    """The newest row on disk."""
 
 
 class Convergence:
@@ -141,7 +129,7 @@ class Convergence:
             return True
         if served in self._ill:
             return False
-        self._tell(served, "", "log", found.what.where, read_state_vector(found.replayed.state_vector()))
+        self._tell(served, "", "log", found.what.where, found.replayed.ends())
         await self._reload(served)
         return False
 
@@ -154,20 +142,6 @@ class Convergence:
         await self._hub.reload(served, memory)
         if await self._until(lambda: self._is_quiet(served)) and await self._replaying.look(served) is None:
             self._is_well(served, served.name, "", "reload")
-
-    async def hash(self, name: RoomName) -> StateHash | None:
-        """[V9] Of a room, loaded or stored; None if there is none. Raises Unavailable, StoreCorrupt, RoomDeleted;
-        DocumentFailed and TryLater as `Documents.view` does."""
-        served = self._hub.served.get(name)
-        if served is not None:
-            replica, head = served.room.replica, served.head
-        else:
-            stored = await self._hub.store.load(name)
-            if stored is None:
-                return None
-            replica, head = await self._hub.replica_of(stored), stored.head
-        ends = read_state_vector(replica.state_vector())
-        return StateHash(await self._replaying.hash(replica), ends, head)
 
     # ---- members
 
@@ -198,7 +172,7 @@ class Convergence:
     # ---- both
 
     def _tell(self, served: Served, user: str, kind: str, where: Lack, theirs: Mapping[int, int]) -> None:
-        ours = as_text(read_state_vector(served.room.replica.state_vector()), where.client)
+        ours = as_text(served.room.replica.ends(), where.client)
         shown = as_text(theirs, where.client)
         self._hub.observe(DivergenceFound(served.name, user, kind, ours, shown, where.client, where.start, where.end))
 

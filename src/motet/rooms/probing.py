@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection
 from typing import NamedTuple
 
-from motet.crdt.replica import Holding, Lack, holding, lack, read_state_vector
+from motet.crdt.replica import Holding, Lack, holding, lack
 from motet.errors import MalformedUpdate
 from motet.rooms.seat import Seat
 from motet.rooms.served import Served
@@ -53,8 +53,7 @@ async def ask(seat: Seat, doubted: MemberLacks | None = None) -> MemberLacks | b
     room, replica, changed = served.room, served.room.replica, served.room.changed
     if not member.is_sound() or served.seats.get(member.id) is not seat:
         return False
-    vector = replica.state_vector()
-    deletes, ends = replica.diff(vector), read_state_vector(vector)
+    deletes, ends = replica.diff(replica.state_vector()), replica.ends()
     answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     def answered(data: bytes) -> None:

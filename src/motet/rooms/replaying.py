@@ -38,8 +38,7 @@ class Replaying:
     async def is_real(self, found: LogDiffers, memory: Replica) -> bool:
         """[V2] Whether a reader of both would see a difference. A delete that only one has may be implicit: no update
         says it, and every reader draws it by itself. Raises DocumentFailed, TryLater."""
-        return found.what.content or await self.hash(memory) != await self.hash(found.replayed)
+        return found.what.content or await self._hash(memory) != await self._hash(found.replayed)
 
-    async def hash(self, replica: Replica) -> str:
-        """[V9] The exact state hash. Raises DocumentFailed, TryLater."""
+    async def _hash(self, replica: Replica) -> str:
         return await self._documents.view(replica.encode(), View.HASH)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from motet.access import PRESENCE, Role, Roles
-from motet.crdt.replica import Replica, lowered, read_state_vector
+from motet.crdt.replica import Replica, lowered
 from motet.errors import MalformedUpdate, ProtocolViolation, TryLater
 from motet.ids import MemberId
 from motet.presence import EMPTY, Identity, Roster
@@ -240,7 +240,7 @@ class Room(Taking):
     def probe(self, member: Member, answered: Callable[[bytes], None], whole: Collection[int] = ()) -> Effects:
         """[V3] Asks a sound member of a quiet room what it holds; of the clients in `whole` it sends everything."""
         member.probe = answered
-        return [self.ask_from(member, lowered(read_state_vector(self.replica.state_vector()), whole))]
+        return [self.ask_from(member, lowered(self.replica.ends(), whole))]
 
     def heal(self, member: Member, state_vector: bytes, now: float) -> Effects:
         """[V6] Sends the member all that it lacks from this state vector on, and every delete; asks for the rest."""

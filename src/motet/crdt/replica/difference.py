@@ -14,7 +14,7 @@ from motet.crdt.replica.store import Store
 
 
 class Difference(NamedTuple):
-    """The first ids in which two replicas differ."""
+    """The first ids in which two replicas differ, those of other content before those that one lacks."""
 
     where: Lack
     content: bool
@@ -28,13 +28,12 @@ def difference(one: Store, other: Store) -> Generator[None, None, Difference | N
     Equal bytes are equal content. Else content is compared by meaning, as far as both still hold it."""
     mine, theirs = _holding(one), _holding(other)
     missing = (yield from lack(mine, theirs)) or (yield from lack(theirs, mine))
-    if missing is not None:
-        return Difference(missing, content=False)
-    for client in sorted(one.lanes):
-        found = yield from _conflict(one.lanes[client], other.lanes[client])
-        if found is not None:
-            return Difference(found, content=True)
-    return None
+    if mine.ends == theirs.ends:  # a delete that one lacks may be an implicit one: other content is graver
+        for client in sorted(one.lanes):
+            found = yield from _conflict(one.lanes[client], other.lanes[client])
+            if found is not None:
+                return Difference(found, content=True)
+    return None if missing is None else Difference(missing, content=False)
 
 
 def _holding(store: Store) -> Holding:
