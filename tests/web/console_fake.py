@@ -89,22 +89,22 @@ def room(name: str, members: list[Json] | None = None, **known: object) -> Json:
     }
 
 
-def history(now: float) -> Json:
-    """An hour of a server, of which nothing was measured in the first ten minutes."""
+def history(now: float, points: int) -> Json:
+    """The newest `points` of an hour of a server, of which nothing was measured in the first ten minutes."""
     at = [int(now) - STEP * (POINTS - 1 - i) for i in range(POINTS)]
     wave = [math.sin(i / 23) + math.sin(i / 7) / 3 for i in range(POINTS)]
 
     def series(middle: float, swing: float) -> list[float | None]:
-        return [None if i < 60 else middle + swing * wave[i] for i in range(POINTS)]
+        return [None if i < 60 else middle + swing * wave[i] for i in range(POINTS)][-points:]
 
     return {
         "step": STEP,
-        "at": at,
+        "at": at[-points:],
         "series": {
             "updates_per_second": series(420, 180),
             "people": series(90, 20),
             "connections": series(110, 25),
-            "peer_p99": [None if v is None or i == 200 else v for i, v in enumerate(series(0.004, 0.002))],
+            "peer_p99": [None if i == points // 2 else v for i, v in enumerate(series(0.004, 0.002))],
             "durable_p99": series(0.011, 0.004),
             "loop_lag": series(0.002, 0.001),
             "bytes_in_per_second": series(52_000, 21_000),
@@ -127,6 +127,8 @@ class Fake:
     failing: tuple[int, str] | None = None
     """What each act is answered instead."""
     streams_open: bool = True
+    points: int = POINTS
+    """Of its history: fewer when it was started lately."""
     beat: float = 0.1
     """Seconds between events; the server's is 1."""
     acts: list[tuple[str, str, object]] = field(default_factory=list)
@@ -212,7 +214,7 @@ class Answers:
         if path == "status":
             return JSONResponse(self._fake.status())
         if path == "history":
-            return JSONResponse(history(time.time()))
+            return JSONResponse(history(time.time(), self._fake.points))
         if path == "events":
             return self._stream(request)
         return self._of_room(request)

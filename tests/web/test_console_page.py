@@ -342,6 +342,18 @@ async def test_a_plot_is_read_by_keys_and_by_pointer_and_as_a_table(operators: O
     await expect(page.get_by_role("region", name="The last hour as a table").locator("tbody tr")).to_have_count(60)
 
 
+async def test_the_plots_of_a_young_server_are_of_an_hour_too(operators: Operators, fake: Fake) -> None:
+    fake.points = 3
+    page = await operators.enter()
+    plot = page.get_by_role("slider", name="People, by time")
+    await expect(plot).to_have_attribute("aria-valuemax", "359")
+    await plot.focus()
+    await page.keyboard.press("Home")
+    await expect(plot).to_have_attribute("aria-valuetext", re.compile("not measured"))
+    await page.keyboard.press("End")
+    await expect(plot).to_have_attribute("aria-valuetext", re.compile(r": \d+$"))
+
+
 @pytest.mark.parametrize("device", [{}, PHONE], ids=["desk", "phone"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_each_view_can_be_read_by_everybody(

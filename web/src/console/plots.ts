@@ -14,6 +14,7 @@ const MEASURES: Measure[] = [
 ];
 /** Seconds of a row of the table. */
 const ROW = 60;
+const HOUR = 3600;
 
 export class Plots {
   readonly element: HTMLElement;
@@ -49,7 +50,8 @@ export class Plots {
     );
   }
 
-  draw(history: History): void {
+  draw(told: History): void {
+    const history = ofAnHour(told);
     this.history = history;
     for (const plot of this.plots) plot.draw(history);
     const first = history.at[0];
@@ -78,6 +80,16 @@ export class Plots {
     }
     this.rows.replaceChildren(...rows);
   }
+}
+
+/** The same with the time before the server's start, where nothing was measured: the axis is an hour always. */
+function ofAnHour({ at, step, series }: History): History {
+  const first = at[0];
+  const missing = first === undefined ? 0 : Math.max(0, HOUR / step - at.length);
+  const before = Array.from({ length: missing }, (_, i) => (first ?? 0) - (missing - i) * step);
+  const nothing = before.map(() => null);
+  const padded = Object.entries(series).map(([quantity, points]) => [quantity, [...nothing, ...points]]);
+  return { step, at: [...before, ...at], series: Object.fromEntries(padded) as History["series"] };
 }
 
 function highest(points: (number | null)[]): number | null {
