@@ -26,6 +26,7 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for real."""
     monkeypatch.setattr("motet.rooms.convergence.PATIENCE", 1.0)
     monkeypatch.setattr("motet.rooms.probing.ANSWER", 0.2)
+    monkeypatch.setattr("motet.rooms.steps.PAUSE", 0.0)
     monkeypatch.setattr("motet.persistence.journal.GATHER", 0.0)
 
 

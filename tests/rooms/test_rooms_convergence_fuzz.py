@@ -27,6 +27,7 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for real."""
     monkeypatch.setattr("motet.rooms.convergence.PATIENCE", 0.5)
     monkeypatch.setattr("motet.rooms.probing.ANSWER", 0.02)
+    monkeypatch.setattr("motet.rooms.steps.PAUSE", 0.0)
     monkeypatch.setattr("motet.persistence.journal.GATHER", 0.0)
 
 
