@@ -182,6 +182,33 @@ def test_a_viewers_answer_that_adds_something_is_not(at: At) -> None:
     assert at.tick() == []
 
 
+def test_implicit_deletes_in_an_answer_are_left_out_and_no_violation(at: At) -> None:
+    """[X41] A client that lost a race for a map's key says so in an answer only; in an update the delete is its own."""
+    editor, viewer, ada = at.join("editor"), at.join("viewer"), at.join("commenter")
+    at.update(editor, Typist(7).types("content", "content"))
+    at.tick()
+    at.step1(viewer)
+    assert at.answer(viewer, deleting(7, 0, 2)) == []
+    assert outs(at.tick()) == [Out.SAVED]
+    at.step1(ada)
+    assert at.answer(ada, Typist(8).types("comment", "comments", deletes=(7, 0, 2))) == []
+    at.tick()
+    assert at.has("comment") and at.has("content")
+    assert outs(at.update(ada, deleting(7, 0, 2))) == [Out.NOT_SAVED, Out.DENIED]
+    assert at.tick() == []
+
+
+def test_ids_of_a_client_that_another_user_shows_are_not_written(at: At) -> None:
+    """[X41] They would be in the way of that client's next edit, which would be taken for known and lost."""
+    editor, ada = at.join("editor", "eve"), at.join("commenter", "ada")
+    state = b'{"user":{}}'
+    at.room.receive(editor, Awareness("", b"\1\x07\1" + write_bytes(state)), at.now)
+    assert outs(at.update(ada, Typist(7).types("mine", "comments"))) == [Out.NOT_SAVED, Out.DENIED]
+    assert outs(at.update(ada, b"\1\1\7\0\0\4\0")) == [Out.NOT_SAVED]  # GC, which lies in no lane
+    assert at.tick() == []
+    assert at.update(ada, Typist(8).types("mine", "comments")) == []
+
+
 # ---- refused edits poison what follows
 
 
