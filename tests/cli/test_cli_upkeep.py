@@ -256,7 +256,7 @@ def test_data_of_a_newer_version_are_refused_by_every_command(tmp_path: Path) ->
 
 
 def test_each_room_s_state_hash_is_printed_on_request(tmp_path: Path) -> None:
-    """[V9] The same whether a log or a snapshot holds the document; rooms with the same content have their own ids."""
+    """[V8] The same whether a log or a snapshot holds the document; rooms with the same content have their own ids."""
     data = fill(tmp_path / "data", a="1", b="2")
     first = motet("verify", "--hash", "--data", data)
     lines = first.out.splitlines()

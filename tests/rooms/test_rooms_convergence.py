@@ -406,7 +406,7 @@ async def test_zero_seconds_turn_it_off(house: House) -> None:
 
 
 async def test_the_hash_of_a_room_is_that_of_its_members(house: House, documents: Documents) -> None:
-    """[V9] Implicit deletes included."""
+    """[V8] Implicit deletes included."""
     ada, bob = await written(house)
     ada.map["key"], bob.map["key"] = 1, 2
     await house.settle()
