@@ -56,7 +56,8 @@ async def somebody_joins(house: House) -> None:
     joined = await house.one(events.MemberJoined)
     assert (joined.room, joined.user, joined.dialect, joined.connection) == (ROOM, "ada", "yjs", "c1")
     assert joined.seconds >= 0
-    assert house.hub.counts.joins == house.hub.counts.connections == house.hub.open_connections == {"yjs": 1}
+    counts = house.hub.counts
+    assert +counts.joins == +counts.connections == house.hub.open_connections == {"yjs": 1}
 
 
 @of(events.ConnectionClosed, events.MemberLeft)
@@ -75,7 +76,7 @@ async def somebody_is_refused(house: House) -> None:
     connection.received(HOCUSPOCUS.sync_step1("bad\x01name", b"\0"))
     refused = await house.one(events.AccessRefused)
     assert (refused.code, refused.connection) == (4403, "c9")
-    assert house.hub.counts.refusals == {"forbidden": 1}
+    assert +house.hub.counts.refusals == {"forbidden": 1}
     connection.closed(1000, clean=True)
 
 
@@ -125,7 +126,7 @@ async def somebody_floods(house: House) -> None:
     for kind, who in (("socket", ("c1", "ada")), ("room", ("", ""))):
         told = await slow.one(events.PeerSlowed, lambda event, kind=kind: event.kind == kind)  # type: ignore[misc]
         assert (told.connection, told.user) == who and told.room == ROOM and told.seconds > 0
-    assert slow.hub.counts.slowed == {"socket": 1, "room": 1}
+    assert +slow.hub.counts.slowed == {"socket": 1, "room": 1}
     connection.closed(1000, clean=True)
     await slow.close()
 
@@ -177,7 +178,7 @@ async def edits_are_refused(house: House) -> None:
     edit(bob, Typist(client=8).type("too much"))
     kinds = [event.kind for event in house.told(events.EditRefused)]
     assert kinds == ["lane", "malformed", "conflict", "quota"]
-    assert house.hub.counts.edits_refused == {"lane": 3, "malformed": 1, "conflict": 1, "quota": 1}
+    assert +house.hub.counts.edits_refused == {"lane": 3, "malformed": 1, "conflict": 1, "quota": 1}
 
 
 @of(events.Resynced)
@@ -199,7 +200,7 @@ async def somebody_is_asked_again(house: House) -> None:
     served.reload(None, Replica())
     reasons = {event.reason for event in house.told(events.Resynced)}
     assert reasons == {why.value for why in Why} - {Why.GREETING.value}
-    assert house.hub.counts.resyncs.keys() == reasons
+    assert (+house.hub.counts.resyncs).keys() == reasons
 
 
 # ---- rooms and the store
@@ -305,7 +306,7 @@ async def memory_and_log_differ(house: House) -> None:
     found, healed = await house.one(events.DivergenceFound), await house.one(events.DivergenceHealed)
     assert (found.room, found.kind, found.client) == (ROOM, "log", 7)
     assert (healed.room, healed.how) == (ROOM, "reload")
-    assert house.hub.counts.divergences == {"log": 1} and house.hub.counts.healed == {"reload": 1}
+    assert +house.hub.counts.divergences == {"log": 1} and +house.hub.counts.healed == {"reload": 1}
     await documents.close()
 
 

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
+
+from motet.errors import (
+    Forbidden,
+    MotetError,
+    NotAuthenticated,
+    OverQuota,
+    ProtocolViolation,
+    RateLimited,
+    Restarting,
+    RoomDeleted,
+    TryLater,
+    Unavailable,
+)
+from motet.observability.events import snake_case
 
 OTHER: Final = "other"
 """The label of what is counted under no name of its own."""
@@ -24,6 +38,20 @@ class Labelled(Counter[str]):
     def add(self, value: str) -> None:
         """One more of this value."""
         self[value if value in self or len(self) < MAX_LABELS else OTHER] += 1
+
+
+def each(*values: str) -> Callable[[], Labelled]:
+    """A count for each of these from the beginning: an alert sees the first of a kind only if it was 0 before."""
+    return lambda: Labelled(dict.fromkeys(values, 0))
+
+
+ERRORS: Final = (
+    *(ProtocolViolation, NotAuthenticated, Forbidden, RoomDeleted, OverQuota, RateLimited),
+    *(TryLater, Restarting, Unavailable, MotetError),
+)
+REASONS: Final = {error.code: snake_case(error.__name__) for error in ERRORS}
+"""Close code to the name of its error: the labels of refusals."""
+DIALECTS: Final = ("yjs", "hocuspocus")
 
 
 @dataclass(slots=True)
@@ -48,19 +76,24 @@ class Counts:
     )
 
     # What events bring.
-    connections: Labelled = field(default_factory=Labelled, metadata=about("WebSockets opened", "dialect"))
+    connections: Labelled = field(default_factory=each(*DIALECTS), metadata=about("WebSockets opened", "dialect"))
     refusals: Labelled = field(
-        default_factory=Labelled, metadata=about("Connections, documents or requests not let in", "reason")
+        default_factory=each(*REASONS.values()),
+        metadata=about("Connections, documents or requests not let in", "reason"),
     )
-    joins: Labelled = field(default_factory=Labelled, metadata=about("Members that came into a room", "dialect"))
+    joins: Labelled = field(default_factory=each(*DIALECTS), metadata=about("Members that came into a room", "dialect"))
     dismissed: int = field(default=0, metadata=about("Members that were told to go"))
     behind: int = field(default=0, metadata=about("Times that a member fell behind: its write buffer was full"))
     resyncs: Labelled = field(
-        default_factory=Labelled, metadata=about("Times that a member was asked for what the server lacks", "reason")
+        default_factory=each("malformed", "early", "role", "store", "operator", "divergence"),
+        metadata=about("Times that a member was asked for what the server lacks", "reason"),
     )
-    edits_refused: Labelled = field(default_factory=Labelled, metadata=about("Edits that were not taken", "reason"))
+    edits_refused: Labelled = field(
+        default_factory=each("lane", "quota", "malformed", "conflict"),
+        metadata=about("Edits that were not taken", "reason"),
+    )
     slowed: Labelled = field(
-        default_factory=Labelled,
+        default_factory=each("socket", "room"),
         metadata=about("Seconds in which a socket, or a room, was not read for a while: it was over a rate", "kind"),
     )
     rooms_opened: int = field(default=0, metadata=about("Rooms that came into memory"))
@@ -69,8 +102,10 @@ class Counts:
     snapshot_failures: int = field(default=0, metadata=about("Snapshots that could not be written"))
     store_failures: int = field(default=0, metadata=about("Reads and writes of the store that failed"))
     divergences: Labelled = field(
-        default_factory=Labelled,
+        default_factory=each("log", "member"),
         metadata=about("Confirmed: a room and its log (log), or a member and its room (member), differ", "kind"),
     )
-    healed: Labelled = field(default_factory=Labelled, metadata=about("Divergences that were healed", "how"))
+    healed: Labelled = field(
+        default_factory=each("resync", "reload"), metadata=about("Divergences that were healed", "how")
+    )
     exceptions: int = field(default=0, metadata=about("Exceptions that nobody designed"))

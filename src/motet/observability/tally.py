@@ -3,31 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import Final
 
-from motet.errors import (
-    Forbidden,
-    MotetError,
-    NotAuthenticated,
-    OverQuota,
-    ProtocolViolation,
-    RateLimited,
-    Restarting,
-    RoomDeleted,
-    TryLater,
-    Unavailable,
-)
 from motet.observability import events
-from motet.observability.counts import OTHER, Counts
-from motet.observability.events import Event, snake_case
+from motet.observability.counts import OTHER, REASONS, Counts
+from motet.observability.events import Event
 from motet.observability.histogram import Exemplar, Histogram, Histograms
-
-ERRORS: Final = (
-    *(ProtocolViolation, NotAuthenticated, Forbidden, RoomDeleted, OverQuota, RateLimited),
-    *(TryLater, Restarting, Unavailable, MotetError),
-)
-REASONS: Final = {error.code: snake_case(error.__name__) for error in ERRORS}
-"""Close code to the name of its error: the labels of refusals."""
 
 
 class Tally:
