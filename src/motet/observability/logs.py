@@ -42,11 +42,15 @@ _TOKEN = re.compile(
     r"eyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?"  # a JWT
     r"|(?i:(?<=bearer )|(?<=bearer\.)|(?<=[?&]token=))[^\s&'\",]+"
 )
-_LEAST = {"": logging.INFO, "uvicorn.error": logging.WARNING, "picows": logging.ERROR} | dict.fromkeys(
-    ("httpx", "httpcore", "urllib3"), logging.WARNING
-)
+_LEAST = {
+    "": logging.INFO,
+    "uvicorn.error": logging.WARNING,
+    "asyncio": logging.ERROR,
+    "picows": logging.ERROR,
+} | dict.fromkeys(("httpx", "httpcore", "urllib3"), logging.WARNING)
 """By logger ("": all that are not ours): the least level that is ever written. uvicorn and picows report each start,
-stop and reset peer at "info", the others each request with its address; what matters of these is an event of ours."""
+stop and reset peer at "info", the others each request with its address; what matters of these is an event of ours.
+asyncio warns of what is slow by the repr of a callback, with its arguments."""
 
 
 class Request:
