@@ -138,6 +138,30 @@ async def test_an_issuer_that_is_down_changes_nothing_for_known_keys_for_a_day()
     assert (of.failing_since, of.last_error) == (None, "")
 
 
+async def test_a_fetch_that_failed_is_repeated_without_a_token() -> None:
+    """[T13] A server that is not ready for want of keys is sent nobody who would bring a token."""
+    issuer, clock = Issuer("a"), Clock()
+    of = keys(issuer, clock)
+    of.retry()
+    assert of._fetching is None
+    issuer.down = True
+    with pytest.raises(Unavailable):
+        await of.matching("ES256", "a")
+    for pause, fails in ((RETRY, True), (RETRY, False)):
+        issuer.down = fails
+        clock.now += pause - 0.5
+        of.retry()
+        assert of._fetching is None
+        clock.now += 0.5
+        of.retry()
+        await eventually(lambda: of._fetching is None, "the fetch")
+        assert (of.failing_since is None, of.usable) == (not fails, not fails)
+    assert len(issuer.asked) == 3
+    clock.now += PAUSE
+    of.retry()
+    assert of._fetching is None
+
+
 async def test_keys_that_were_never_fetched_make_nobody_a_stranger() -> None:
     """[T13] Transient, with no address or detail for the peer; asked again after a pause of 2 s."""
     issuer, clock = Issuer("a"), Clock()

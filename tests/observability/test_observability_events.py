@@ -273,6 +273,10 @@ class Keys:
     failing_since: float | None = None
     last_error = "https://issuer.example: no answer"
     usable = True
+    retried = 0
+
+    def retry(self) -> None:
+        self.retried += 1
 
 
 @of(events.KeysUnavailable)
@@ -286,6 +290,7 @@ async def keys_cannot_be_fetched(house: House) -> None:
     assert house.hub.gauges(0).keys_failing == 1 and "keys" not in reasons.reasons
     keys.usable = False
     await eventually(lambda: "issuer.example" in reasons.reasons.get("keys", ""), "no token can be checked")
+    assert keys.retried
     keys.failing_since, keys.usable = None, True
     await eventually(lambda: not reasons.reasons, "they can again")
     watch.stop()

@@ -56,9 +56,8 @@ class JwksKeys:
         """
         found = self._held(algorithm, key_id)
         now = self._clock()
-        pause = PAUSE if now - self._fetched < KEPT else RETRY
         if not found:
-            if self._fetching is not None or now - self._tried >= pause:
+            if self._fetching is not None or now - self._tried >= self._pause():
                 await asyncio.shield(self._refresh())
             found = self._held(algorithm, key_id)
             if not found and self.failing_since is not None:
@@ -67,10 +66,19 @@ class JwksKeys:
             self._refresh()  # nobody waits: those that are held are good
         return found
 
+    def retry(self) -> None:
+        """[T13] While the last fetch failed, another is begun after the same pauses. To be called every second or so:
+        of a server that is not ready nobody asks anything, so no token would bring the next."""
+        if self.failing_since is not None and self._clock() - self._tried >= self._pause():
+            self._refresh()
+
     @property
     def usable(self) -> bool:
         """Whether any key is held that is not older than it may be."""
         return bool(self._keys) and self._clock() - self._fetched < KEPT
+
+    def _pause(self) -> float:
+        return PAUSE if self._clock() - self._fetched < KEPT else RETRY
 
     def _held(self, algorithm: str, key_id: str | None) -> list[Key]:
         if self._clock() - self._fetched >= KEPT:

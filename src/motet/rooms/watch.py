@@ -29,6 +29,10 @@ class Keys(Protocol):
         """Whether any are held that may be used."""
         ...
 
+    def retry(self) -> None:
+        """Fetches them again, if the last fetch failed and that was long enough ago."""
+        ...
+
 
 class Watch:
     """One per hub. `start` it on the loop; `stop` it."""
@@ -75,6 +79,7 @@ class Watch:
             self._keys_told_at = None
             hub.health.recover("keys")
             return
+        keys.retry()
         if self._keys_told_at is None or now - self._keys_told_at >= KEYS_TOLD_AGAIN:
             self._keys_told_at = now
             hub.observe(KeysUnavailable(keys.last_error, now - since))
