@@ -72,6 +72,16 @@ def test_it_is_bounded_by_an_hour() -> None:
     assert found["at"][-1] - found["at"][0] == 3590
 
 
+def test_who_was_over_a_rate_is_told_for_a_minute() -> None:
+    """Then it is over."""
+    server = Server()
+    for n in range(100):
+        if n < 10:
+            server.counts.slowed.add("room" if n % 2 else "socket")
+        server.second()
+        assert server.history.now().slowed == (min(n + 1, 10) if n < 60 else max(0, 69 - n))
+
+
 def test_a_pause_of_the_process_is_no_burst() -> None:
     """A rate is over the time that really went by."""
     server = Server()

@@ -120,6 +120,8 @@ class Fake:
     reasons: dict[str, str] = field(default_factory=dict)
     totals: Json = field(default_factory=dict)
     divergences: int = 0
+    exceptions: int = 0
+    keys_failing: bool = False
     is_open: bool = False
     """No authentication: everybody is let in, and nobody is an administrator."""
     refusal: tuple[int, str] | None = None
@@ -154,6 +156,7 @@ class Fake:
             "peer_p99": 0.0041,
             "durable_p50": 0.0049,
             "durable_p99": 0.0118,
+            "slowed": 0,
             **self.totals,
         }
         return {
@@ -164,6 +167,8 @@ class Fake:
             "reasons": self.reasons,
             "totals": totals,
             "divergences": self.divergences,
+            "exceptions": self.exceptions,
+            "keys_failing": self.keys_failing,
         }
 
     def top(self, by: str, top: int) -> Json:

@@ -95,12 +95,16 @@ async def test_what_wants_attention_is_named_as_the_alerts_are_and_leads_to_the_
     operators: Operators, fake: Fake
 ) -> None:
     fake.reasons = {"disk": "12 MB are free", "draining": "the server is stopping"}
-    fake.totals = {"loop_lag": 0.31}
+    fake.totals = {"loop_lag": 0.31, "slowed": 7}
+    fake.exceptions, fake.keys_failing = 1, True
     page = await operators.enter()
     findings = page.locator(".findings li")
     await expect(findings.filter(has_text="MotetDiskLow")).to_contain_text("disk: 12 MB are free")
     await expect(findings.filter(has_text="MotetNotReady")).to_contain_text("the server is stopping")
     await expect(findings.filter(has_text="MotetLoopLag")).to_contain_text("310 ms")
+    await expect(findings.filter(has_text="MotetFlood")).to_contain_text("in the last minute: 7 times")
+    await expect(findings.filter(has_text="MotetExceptions")).to_contain_text("1 unexpected exception since")
+    await expect(findings.filter(has_text="MotetKeysUnavailable")).to_contain_text("cannot be fetched")
     await expect(page.locator("header")).to_contain_text("Not ready")
     await findings.filter(has_text="MotetMembersBehind").get_by_role("link", name="notes/first").click()
     await expect(page.locator(".findings")).to_contain_text("slow (yjs, 10.9.9.9) reads too slowly: 4.2 MB wait")

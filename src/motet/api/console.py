@@ -56,6 +56,8 @@ class Console:
             reasons=reasons,
             totals=Totals.model_validate(self.history.now(), from_attributes=True),
             divergences=self.hub.counts.divergences.total(),
+            exceptions=self.hub.counts.exceptions,
+            keys_failing=self.hub.keys_failing,
         )
 
     def rooms(self, by: Order, top: int) -> Rooms:

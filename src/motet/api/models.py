@@ -20,7 +20,7 @@ Top = Annotated[int, Query(ge=1, le=200)]
 
 
 class Totals(BaseModel):
-    """The whole server in numbers; rates over the last seconds, latencies over the last minute."""
+    """The whole server in numbers; rates over the last seconds, latencies and `slowed` over the last minute."""
 
     connections: int
     people: int
@@ -35,10 +35,11 @@ class Totals(BaseModel):
     peer_p99: float | None
     durable_p50: float | None
     durable_p99: float | None
+    slowed: int
 
 
 class Status(BaseModel):
-    """How the server is."""
+    """How the server is. Divergences and exceptions are those since its start."""
 
     version: str
     started: float
@@ -47,6 +48,8 @@ class Status(BaseModel):
     reasons: dict[str, str]
     totals: Totals
     divergences: int
+    exceptions: int
+    keys_failing: bool
 
 
 class Rooms(BaseModel):

@@ -45,6 +45,8 @@ class Now(Levels):
     peer_p99: float | None
     durable_p50: float | None
     durable_p99: float | None
+    slowed: int
+    """Times in the last minute that a socket, or a room, was found over a rate; of each, one a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class _Mark(NamedTuple):
     at: float
     updates: int
     bytes_in: int
+    slowed: int
     peer: Sequence[int]
     durable: Sequence[int]
 
@@ -86,7 +89,8 @@ class History:
 
     def _mark(self, at: float) -> _Mark:
         counts = self._counts
-        return _Mark(at, counts.updates, counts.bytes_in, tuple(self._peer.counts), tuple(self._durable.counts))
+        totals = counts.updates, counts.bytes_in, counts.slowed.total()
+        return _Mark(at, *totals, tuple(self._peer.counts), tuple(self._durable.counts))
 
     def sample(self, levels: Levels, at: float) -> None:
         """Takes the totals, and these levels."""
@@ -126,6 +130,7 @@ class History:
             peer_p99=self._peer.quantile(0.99, oldest.peer),
             durable_p50=self._durable.quantile(0.5, oldest.durable),
             durable_p99=self._durable.quantile(0.99, oldest.durable),
+            slowed=newest.slowed - oldest.slowed,
         )
 
     def json(self) -> str:

@@ -41,6 +41,25 @@ export function ofServer(status: Status, rooms: Room[]): Finding[] {
       words: `${plural(status.divergences, "divergence")} found since the start`,
       alert: "MotetDivergence",
     });
+  if (status.exceptions > 0)
+    found.push({
+      isBad: true,
+      words: `${plural(status.exceptions, "unexpected exception")} since the start`,
+      alert: "MotetExceptions",
+    });
+  if (status.keys_failing && !("keys" in status.reasons))
+    found.push({
+      isBad: false,
+      words: "The keys of tokens cannot be fetched; those that are held still do",
+      alert: "MotetKeysUnavailable",
+    });
+  if (totals.slowed > 0)
+    found.push({
+      isBad: false,
+      words: `Over a rate, and slowed down, in the last minute: ${plural(totals.slowed, "time")}`,
+      alert: "MotetFlood",
+      links: [{ words: "show the busiest rooms", address: overviewAddress("rate") }],
+    });
   if (totals.behind > 0) {
     const links = named(rooms.filter((room) => room.behind > 0).sort((a, b) => b.behind - a.behind));
     if (links.length === 0) links.push({ words: "show the rooms", address: overviewAddress("behind") });

@@ -14,6 +14,8 @@ export interface Totals {
   peer_p99: number | null;
   durable_p50: number | null;
   durable_p99: number | null;
+  /** In the last minute: a socket, or a room, was over a rate. */
+  slowed: number;
 }
 
 export interface Status {
@@ -24,8 +26,10 @@ export interface Status {
   ready: boolean;
   reasons: Record<string, string>;
   totals: Totals;
-  /** Found since the start. */
+  /** Since the start, both. */
   divergences: number;
+  exceptions: number;
+  keys_failing: boolean;
 }
 
 export type Quantity =
