@@ -67,7 +67,7 @@ def called(word: str, target: Target) -> Target:
 PROCESS = f"process_resident_memory_bytes{SELECTED}", "{{instance}}"
 CPU = f"rate(process_cpu_seconds_total{SELECTED}[$__rate_interval])", "{{instance}}"
 FIRING = 'count(ALERTS{alertname=~"Motet.+", alertstate="firing"}) or vector(0)', "firing"
-DIVERGED = f"sum by (instance) (motet_divergences_total{SELECTED}) or 0 * motet_ready{SELECTED}", "{{instance}}"
+DIVERGED = f"sum by (instance) (motet_divergences_total{SELECTED})", "{{instance}}"
 
 ROWS: dict[str, list[Panel]] = {
     "Health": [

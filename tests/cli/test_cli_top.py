@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import pty
-import re
 import signal
 import subprocess
 import sys
@@ -20,7 +20,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from cli_harness import Outcome, motet
+from rich.console import Console
 
+from motet.api.models import Rooms
+from motet.cli.top import _table
 from support.server import StartMotet, free_port
 from support.sockets import RawClient
 from support.tokens import SECURED, token
@@ -40,7 +43,8 @@ def totals(**known: object) -> dict[str, object]:
     """The server in numbers, as the API has it."""
     counts = {"connections": 7, "people": 5, "members": 6, "rooms": 2, "behind": 1, "journal_bytes": 2048}
     rates = {"updates_per_second": 1234.5, "bytes_in_per_second": 51_300.0, "loop_lag": 0.0021}
-    return counts | rates | {"peer_p50": 0.0003, "peer_p99": 0.004, "durable_p50": None, "durable_p99": 1.25} | known
+    latencies = {"peer_p50": 0.0003, "peer_p99": 0.004, "durable_p50": None, "durable_p99": 1.25}
+    return counts | rates | latencies | {"slowed": 4} | known
 
 
 @dataclass
@@ -50,7 +54,7 @@ class FakeServer:
     rooms: list[dict[str, object]] = field(default_factory=lambda: [room("notes/first")])
     loaded: int = 1
     reasons: dict[str, str] = field(default_factory=dict)
-    divergences: int = 0
+    found: dict[str, object] = field(default_factory=lambda: {"divergences": 0, "exceptions": 0, "keys_failing": False})
     answer: tuple[int, bytes] | None = None
     """Instead of all others."""
     asked: list[str] = field(default_factory=list)
@@ -64,7 +68,7 @@ class FakeServer:
         if urlsplit(path).path == "/api/v1/rooms":
             return 200, json.dumps({"loaded": self.loaded, "rooms": self.rooms}).encode()
         now = {"version": "9.8.7", "started": 1000.0, "now": 8200.0, "ready": not self.reasons}
-        told = now | {"reasons": self.reasons, "totals": totals(), "divergences": self.divergences}
+        told = now | {"reasons": self.reasons, "totals": totals()} | self.found
         return 200, json.dumps(told).encode()
 
 
@@ -114,16 +118,17 @@ def test_without_a_terminal_it_is_printed_once(fake: FakeServer) -> None:
     fake.loaded = 5
     outcome = top(fake.url)
     assert (outcome.code, outcome.err) == (0, "")
-    lines = [re.split(r" {2,}", line.strip()) for line in outcome.out.splitlines()]
-    assert lines[0] == ["motet 9.8.7, up 2:00:00, ready"]
-    assert lines[1] == ["7 connections, 5 people, 6 members (1 behind), 1,234.5 updates/s, 51.3 kB/s in"]
-    assert lines[2] == [
-        "to peers p50 0.3 ms p99 4.0 ms, to disk p50 - p99 1.2 s, loop lag 2.1 ms, 2.0 kB wait for the disk"
+    lines = [line.rstrip() for line in outcome.out.splitlines()]
+    assert lines[:4] == [
+        "motet 9.8.7, up 2:00:00, ready",
+        "7 connections, 5 people, 6 members, 1 behind, slowed 4 times",
+        "1,234.5 updates/s, 51.3 kB/s in, 2.0 kB wait for the disk, loop lag 2.1 ms",
+        "to peers p50 0.3 ms p99 4.0 ms, to disk p50 - p99 1.2 s",
     ]
-    assert lines[4] == [long, "2", "3", "0", "4.5", "48.2 kB", "1207", "207", "4.2 ms"]
-    assert lines[5] == ["[red]b[/red]", "2", "3", "0", "4.5", "900 bytes", "1207", "207", "-", "0:01:15"]
-    assert lines[6][-1] == "suspended"
-    assert lines[7] == ["and 2 more"]
+    assert " ".join(lines[5].split()) == f"{long} 2 0 4.5 48.2 kB 1207 207 4.2 ms"
+    assert " ".join(lines[6].split()) == "[red]b[/red] 2 0 4.5 900 bytes 1207 207 - 0:01:15"
+    assert lines[7].split()[-1] == "suspended"
+    assert lines[8:] == ["and 2 more"]
 
 
 @pytest.mark.parametrize("by", ["rate", "people", "bytes", "behind", "lag"])
@@ -133,13 +138,29 @@ def test_rooms_are_sorted_by_what_is_asked_for(fake: FakeServer, by: str) -> Non
     assert [parse_qs(urlsplit(path).query) for path in fake.asked] == [{}, {"by": [by], "top": ["200"]}]
 
 
+@pytest.mark.parametrize("width", [72, 80, 120])
+def test_in_a_narrow_terminal_names_are_cut_and_numbers_are_not(width: int) -> None:
+    """Each room has one line, which fits."""
+    listed = Rooms.model_validate({"loaded": 1, "rooms": [room("notes/" + "x" * 200, seq=123456, idle=75.0)]})
+    console = Console(width=width, file=io.StringIO())
+    console.print(_table(listed.rooms))
+    title, row = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert " ".join(title.split()) == "room people behind edits/s size seq log rows to disk idle"
+    name, *numbers = row.split()
+    assert name.startswith("not")
+    assert name.endswith("…")
+    assert " ".join(numbers) == "2 0 4.5 48.2 kB 123456 207 4.2 ms 0:01:15"
+
+
 def test_what_is_wrong_is_in_the_first_line(fake: FakeServer) -> None:
     """In the server's words, without what a terminal would obey."""
-    fake.reasons, fake.divergences = {"disk": "1 byte is free", "store": "\x1b[2Jno"}, 3
+    fake.reasons = {"disk": "1 byte is free", "store": "\x1b[2Jno"}
+    fake.found = {"divergences": 3, "exceptions": 2, "keys_failing": True}
     fake.rooms, fake.loaded = [], 0
     first, *_, last = top(fake.url).out.splitlines()
     assert first == (
-        "motet 9.8.7, up 2:00:00, not ready: 'disk: 1 byte is free; store: \\x1b[2Jno', 3 divergences found"
+        "motet 9.8.7, up 2:00:00, not ready: 'disk: 1 byte is free; store: \\x1b[2Jno', "
+        "divergences: 3, exceptions: 2, the keys of tokens cannot be fetched"
     )
     assert last == "no room is loaded"
 
@@ -297,12 +318,12 @@ async def test_a_real_server_is_shown_as_it_is(start_motet: StartMotet) -> None:
         await author.update(typist.type("x"))
         outcome = top(server.http_url, "--by", "people", shown=token("root", "admin"))
         assert outcome.code == 0, outcome.err
-        (row,) = [re.split(r" {2,}", line.strip()) for line in outcome.out.splitlines() if " notes/real " in line]
+        (row,) = [line.split() for line in outcome.out.splitlines() if line.startswith("notes/real ")]
         first, second, *_ = outcome.out.splitlines()
-        assert first.endswith(", ready")
-        assert second.startswith("1 connections, 1 people, 1 members (0 behind), ")
-        assert row[1:4] == ["1", "1", "0"]
-        return float(row[4]) > 0 and int(row[6]) > 0
+        assert first.startswith("motet ")
+        assert second.startswith("1 connections, 1 people, 1 members, 0 behind, ")
+        assert row[1:3] == ["1", "0"]
+        return float(row[3]) > 0 and int(row[6]) > 0
 
     await eventually(is_shown, "the room, its rate and what is on disk")
     assert "no administrator's of all rooms" in top(server.http_url, shown=token("ada")).err

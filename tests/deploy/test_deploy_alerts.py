@@ -10,7 +10,7 @@ from promtool import Promtool
 from shipped import ALERTS, CONFIG, ROOT, RUNBOOK, alerts, sections
 
 from motet.observability import events
-from motet.observability.tally import REASONS
+from motet.observability.counts import REASONS
 
 MIB = 1 << 20
 END = 20 * 60
@@ -88,7 +88,7 @@ CASES = [
          series("motet_slowed_total", "_x60 1+15x20", 'kind="socket"'), "slowing down a socket 1 times a second"),
     Case("MotetFlood", "a large paste", series("motet_slowed_total", "_x40 1 4 8x40", 'kind="socket"')),
     Case("MotetDivergence", "the first of its kind",
-         series("motet_divergences_total", "_x70 1x10", 'kind="member"'),
+         series("motet_divergences_total", "0x70 1x10", 'kind="member"'),
          "a:8000 found that a member and its room differed (kind member): 1"),
     Case("MotetDivergence", "another one", series("motet_divergences_total", "0x60 1x20", 'kind="log"'),
          "a:8000 found that a room in memory and its log differed (kind log): 1"),

@@ -26,7 +26,7 @@ EVERY = 1.0
 SECONDS = 5.0
 """For an answer."""
 HEAD = 6
-"""Lines above the rooms, and the one below."""
+"""Lines above the rooms, their titles too, and the one below."""
 MAX_ROOMS = 200
 """That the server lists."""
 
@@ -137,53 +137,54 @@ def _room_for(console: Console) -> int:
 
 
 def picture(status: Status, rooms: Rooms, problem: str = "") -> Group:
-    """The server in three lines, and a line for each room."""
-    lines = [_health(status), *_totals(status)]
-    if problem:
-        lines[0] = Text(problem, "bold red", no_wrap=True)
+    """The server in four lines, and a line for each room."""
+    first = Text(problem, "bold red") if problem else _health(status)
     rest = rooms.loaded - len(rooms.rooms)
-    below = Text(f"and {rest} more") if rest > 0 else Text("" if rooms.rooms else "no room is loaded")
-    return Group(*lines, _table(rooms.rooms) if rooms.rooms else "", below)
+    below = f"and {rest} more" if rest > 0 else "" if rooms.rooms else "no room is loaded"
+    return Group(first, *_totals(status), _table(rooms.rooms), Text(below))
 
 
 def _health(status: Status) -> Text:
     up = timedelta(seconds=int(status.now - status.started))
-    told = Text(f"motet {status.version}, up {up}, ", no_wrap=True)
+    told = Text(f"motet {status.version}, up {up}, ")
     if status.ready:
         told.append("ready", "green")
     else:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in status.reasons.items())
         told.append(f"not ready: {printable(reasons)}", "bold red")
-    if status.divergences:
-        told.append(f", {status.divergences} divergences found", "bold red")
+    for found, words in (
+        (status.divergences, f"divergences: {status.divergences}"),
+        (status.exceptions, f"exceptions: {status.exceptions}"),
+        (status.keys_failing, "the keys of tokens cannot be fetched"),
+    ):
+        if found:
+            told.append(f", {words}", "bold red")
     return told
 
 
 def _totals(status: Status) -> list[Text]:
     now = status.totals
-    counts = (
-        f"{now.connections} connections, {now.people} people, {now.members} members ({now.behind} behind), "
-        f"{now.updates_per_second:,.1f} updates/s, {decimal(int(now.bytes_in_per_second))}/s in"
-    )
-    latencies = (
+    lines = (
+        f"{now.connections} connections, {now.people} people, {now.members} members, {now.behind} behind, "
+        f"slowed {now.slowed} times",
+        f"{now.updates_per_second:,.1f} updates/s, {decimal(int(now.bytes_in_per_second))}/s in, "
+        f"{decimal(now.journal_bytes)} wait for the disk, loop lag {_time(now.loop_lag)}",
         f"to peers p50 {_time(now.peer_p50)} p99 {_time(now.peer_p99)}, "
-        f"to disk p50 {_time(now.durable_p50)} p99 {_time(now.durable_p99)}, "
-        f"loop lag {_time(now.loop_lag)}, {decimal(now.journal_bytes)} wait for the disk"
+        f"to disk p50 {_time(now.durable_p50)} p99 {_time(now.durable_p99)}",
     )
-    return [Text(counts, no_wrap=True), Text(latencies, no_wrap=True)]
+    return [Text(line, no_wrap=True, overflow="ellipsis") for line in lines]
 
 
 def _table(rooms: list[RoomSummary]) -> Table:
-    table = Table(box=None, header_style="bold")
-    table.add_column("room", overflow="ellipsis", no_wrap=True)
-    for title in ("people", "members", "behind", "updates/s", "size", "seq", "log rows", "to disk", "idle"):
+    table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
+    table.add_column("room")  # the only one that may become narrower; its cells are cut, not broken
+    for title in ("people", "behind", "edits/s", "size", "seq", "log rows", "to disk", "idle"):
         table.add_column(title, justify="right", no_wrap=True)
     for room in rooms:
         table.add_row(
-            printable(room.room),
-            *(str(room.people), str(room.members), str(room.behind)),
-            *(f"{room.rate:,.1f}", decimal(room.bytes), str(room.seq), str(room.log_rows)),
-            _time(room.lag),
+            Text(printable(room.room), no_wrap=True, overflow="ellipsis"),
+            *(str(room.people), str(room.behind), f"{room.rate:,.1f}"),
+            *(decimal(room.bytes), str(room.seq), str(room.log_rows), _time(room.lag)),
             "suspended" if room.suspended else "" if room.idle is None else str(timedelta(seconds=int(room.idle))),
             style="red" if room.suspended else "yellow" if room.behind else "",
         )
