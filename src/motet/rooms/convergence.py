@@ -155,11 +155,17 @@ class Convergence:
             self._is_well(seat, served.name, user, "resync")
         if isinstance(found, bool) or seat in self._ill:
             return
-        self._tell(served, user, "member", found.where, found.theirs.ends)
+        # Who says that it holds nothing at all has lost everything, or is no Yjs client and answers nothing else (a
+        # load generator): which, is seen when it has been sent everything.
+        holds_something = bool(found.theirs.ends)
+        if holds_something:
+            self._tell(served, user, "member", found.where, found.theirs.ends)
         self._ill.add(seat)
         served.perform(served.room.heal(seat.member, state_vector(found.theirs.ends), self._hub.now()))
         if await self._until(lambda: seat.member.is_sound() and self._is_quiet(served)):
             if await self._ask(seat, None) is True:
+                if not holds_something:
+                    self._tell(served, user, "member", found.where, found.theirs.ends)
                 self._is_well(seat, served.name, user, "resync")
 
     async def _ask(self, seat: Seat, doubted: probing.MemberLacks | None) -> probing.MemberLacks | bool:
