@@ -20,6 +20,7 @@ from motet.crdt.replica import (
     News,
     Replica,
     Touched,
+    batches,
     read_state_vector,
 )
 
@@ -36,6 +37,7 @@ __all__ = [
     "Replica",
     "Touched",
     "View",
+    "batches",
     "read_state_vector",
     "update_of_file",
     "update_of_json",

@@ -9,8 +9,10 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Sequence
 
 from motet.crdt.frames import LENGTH, MAX_FRAME, Answer, Request, View
+from motet.crdt.replica import batches
 from motet.errors import DocumentFailed, TryLater
 
 TIMEOUT = 10.0
@@ -38,20 +40,21 @@ class Documents:
 
     async def view(
         self,
-        encoded: bytes,
+        encoded: bytes | Sequence[bytes],
         view: View,
         root: str | None = None,
         timeout: float = TIMEOUT,  # noqa: ASYNC109 (the worker is told it too, see Request.seconds)
     ) -> str:
-        """A view of the document (a Yjs v1 update: all that is integrated), or of one of its roots.
+        """A view of the document (a Yjs v1 update: all that is integrated, or its pieces), or of one of its roots.
 
         Raises DocumentFailed when it cannot be read, or when its worker crashed or took over `timeout` seconds;
         TryLater when MAX_CALLS calls are under way: it is not queued.
         """
         if self._calls >= MAX_CALLS:
             raise TryLater(f"{MAX_CALLS} views of documents are under way")
-        request = Request(view, root, math.ceil(timeout) + 1, encoded).encode()
-        if len(request) > MAX_FRAME:
+        pieces = (encoded,) if isinstance(encoded, bytes) else encoded
+        request = (Request(view, root, math.ceil(timeout) + 1, b"").encode(), *pieces)
+        if sum(map(len, request)) > MAX_FRAME:
             raise DocumentFailed(f"the document is over {MAX_FRAME >> 20} MiB")
         self._calls += 1
         try:
@@ -75,7 +78,7 @@ class Documents:
         for _ in range(self._size):
             self._free.release()
 
-    async def _call(self, request: bytes, seconds: float) -> Answer:
+    async def _call(self, request: Sequence[bytes], seconds: float) -> Answer:
         worker = await self._take()
         self._busy.add(worker)
         answer = Answer(False, "the worker was stopped")
@@ -130,12 +133,13 @@ def view_blocking(encoded: bytes, view: View, root: str | None = None, timeout: 
     return asyncio.run(once())
 
 
-async def _ask(worker: Process, request: bytes) -> Answer:
+async def _ask(worker: Process, request: Sequence[bytes]) -> Answer:
     """Raises OSError or EOFError for a worker that ends, ValueError for one that talks nonsense."""
     assert worker.stdin is not None and worker.stdout is not None
-    worker.stdin.write(LENGTH.pack(len(request)))
-    worker.stdin.write(request)
-    await worker.stdin.drain()
+    worker.stdin.write(LENGTH.pack(sum(map(len, request))))
+    for part in batches(request):  # a write of a large document would keep the loop for long
+        worker.stdin.write(part)
+        await worker.stdin.drain()
     size: int = LENGTH.unpack(await worker.stdout.readexactly(LENGTH.size))[0]
     if size > MAX_FRAME:
         raise ValueError("an answer over the limit")

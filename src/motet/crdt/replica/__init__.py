@@ -1,5 +1,6 @@
 """The structural replica: the hot path's view of a Yjs document. Pure; see `Replica`."""
 
+from motet.crdt.replica.assemble import batches
 from motet.crdt.replica.difference import Difference
 from motet.crdt.replica.gate import MAX_WAITING
 from motet.crdt.replica.news import News
@@ -26,6 +27,7 @@ __all__ = [
     "Replica",
     "Touched",
     "as_text",
+    "batches",
     "holding",
     "lack",
     "lowered",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from motet.crdt.replica.ranges import Ranges
@@ -38,13 +38,34 @@ def assemble(cuts: Mapping[int, list[Cut]], dead: Iterable[tuple[int, bytes]]) -
             count += cut.structs
             at = cut.end
         out += [write(count), write(client), write(cuts[client][0].clock), *body]
+    return b"".join(out + delete_sets(dead))
+
+
+def delete_sets(dead: Iterable[tuple[int, bytes]]) -> list[bytes]:
+    """The end of an update, in pieces."""
     sets = sorted(dead, reverse=True)
-    out.append(write(len(sets)))
+    out = [write(len(sets))]
     for client, encoded in sets:
         out += [write(client), encoded]
-    return b"".join(out)
+    return out
 
 
 def encode_dead(dead: Mapping[int, Ranges]) -> list[tuple[int, bytes]]:
     """Delete sets, encoded, for `assemble`."""
     return [(client, ranges.encode()) for client, ranges in dead.items()]
+
+
+def batches(pieces: Iterable[bytes], size: int = 256 << 10) -> Iterator[bytes]:
+    """The same bytes in parts of about `size`, to be written one after the other."""
+    held: list[bytes] = []
+    total = 0
+    for piece in pieces:
+        for at in range(0, len(piece), size):
+            part = piece[at : at + size]
+            held.append(part)
+            total += len(part)
+            if total >= size:
+                yield b"".join(held)
+                held, total = [], 0
+    if held:
+        yield b"".join(held)

@@ -280,6 +280,11 @@ class Lane:
                 pieces.append(data)
         return count, b"".join(pieces)
 
+    def pieces(self) -> tuple[int, list[bytes]]:
+        """How many structs there are, and their bytes as they are held: of the open segment alone there is a copy."""
+        self.settle()
+        return sum([segment.count for segment in self.segments]), [bytes(segment.data) for segment in self.segments]
+
     def _cut_segment(self, segment: Segment, a: int, z: int, end: int) -> tuple[int, bytes]:
         clocks = segment.index(self)
         i = bisect_right(clocks, a) - 1

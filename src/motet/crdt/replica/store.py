@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from motet.crdt.replica.ancestry import Ancestry
-from motet.crdt.replica.assemble import Cut, assemble, encode_dead
+from motet.crdt.replica.assemble import Cut, assemble, delete_sets, encode_dead
 from motet.crdt.replica.catchup import STEP, History
 from motet.crdt.replica.conflict import Comparison
 from motet.crdt.replica.cutting import part, split
@@ -267,3 +267,12 @@ class Store:
             if clock < lane.end:
                 cuts[client] = [Cut(clock, lane.end, *lane.cut(clock, lane.end))]
         return assemble(cuts, encode_dead(self.dead))
+
+    def pieces(self) -> list[bytes]:
+        """`diff({})`, in the pieces that it is held in."""
+        lanes = [self.lanes[client] for client in sorted(self.lanes, reverse=True) if self.lanes[client].end]
+        out = [write(len(lanes))]
+        for lane in lanes:
+            count, body = lane.pieces()
+            out += [write(count), lane.me, b"\0", *body]
+        return out + delete_sets(encode_dead(self.dead))
