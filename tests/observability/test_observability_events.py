@@ -15,7 +15,7 @@ from motet.crdt import Documents, Replica
 from motet.errors import OverQuota
 from motet.ids import RoomName, UserId
 from motet.observability import Event, events, name_of
-from motet.rooms import Convergence, Watch
+from motet.rooms import Convergence, Watch, gauges
 from motet.rooms.effects import Why
 from motet.sync import HOCUSPOCUS, YJS
 from support.server import StartMotet
@@ -107,12 +107,12 @@ async def somebody_reads_slowly(house: House) -> None:
     connection.congested()  # told once, however often the buffer fills
     behind = await house.one(events.MemberBehind)
     assert (behind.room, behind.user, behind.connection, behind.size) == (ROOM, "ada", "c1", 300_000)
-    gauges = house.hub.gauges(1)
-    assert (gauges.members_behind, gauges.outbox_bytes, gauges.outbox_max_bytes) == (1, 300_000, 300_000)
+    found = gauges(house.hub, 1)
+    assert (found.members_behind, found.outbox_bytes, found.outbox_max_bytes) == (1, 300_000, 300_000)
     wire.waiting = 0
     connection.drained()
     assert (await house.one(events.MemberCaughtUp)).connection == "c1"
-    assert house.hub.gauges(1).members_behind == 0 and house.hub.counts.behind == 1
+    assert gauges(house.hub, 1).members_behind == 0 and house.hub.counts.behind == 1
 
 
 @of(events.PeerSlowed)
@@ -146,7 +146,7 @@ async def somebody_writes(house: House) -> None:
     assert (applied[0].room, applied[0].connection, applied[0].rows) == (ROOM, "c1", 1)
     assert done[0].rows == 1 and done[0].size > 5
     histograms, counts = house.hub.histograms, house.hub.counts
-    house.hub.gauges(2)
+    gauges(house.hub, 2)
     assert counts.updates == counts.rows == 50
     assert 0 < counts.row_bytes == counts.update_bytes
     assert counts.bytes_out > counts.row_bytes
@@ -249,8 +249,8 @@ async def the_store_fails_and_is_back(house: House) -> None:
     with pytest.raises(Exception, match="full"):
         await house.hub.open(RoomName("other"))
     assert house.told(events.StoreFailed)[1:] == [events.StoreFailed("the disk is full", "other")]
-    gauges = house.hub.gauges(1)
-    assert (gauges.read_only, gauges.ready) == (1, 0)
+    found = gauges(house.hub, 1)
+    assert (found.read_only, found.ready) == (1, 0)
     house.store.broken = False
     assert (await house.one(events.ReadOnlyEnded)).seconds > 0
     assert house.hub.counts.store_failures == 2
@@ -264,7 +264,7 @@ async def something_keeps_the_loop_busy(house: House) -> None:
     house.hub.lag.start()
     time.sleep(0.6)
     assert (await house.one(events.LoopLagged)).seconds > 0.25
-    assert house.hub.gauges(0).loop_lag_seconds > 0.25
+    assert gauges(house.hub, 0).loop_lag_seconds > 0.25
 
 
 class Keys:
@@ -287,14 +287,14 @@ async def keys_cannot_be_fetched(house: House) -> None:
     keys.failing_since = house.hub.now() - 5
     told = await house.one(events.KeysUnavailable)
     assert told.reason == keys.last_error and told.seconds >= 5
-    assert house.hub.gauges(0).keys_failing == 1 and "keys" not in reasons.reasons
+    assert gauges(house.hub, 0).keys_failing == 1 and "keys" not in reasons.reasons
     keys.usable = False
     await eventually(lambda: "issuer.example" in reasons.reasons.get("keys", ""), "no token can be checked")
     assert keys.retried
     keys.failing_since, keys.usable = None, True
     await eventually(lambda: not reasons.reasons, "they can again")
     watch.stop()
-    assert house.hub.gauges(0).keys_failing == 0 and len(house.told(events.KeysUnavailable)) == 1
+    assert gauges(house.hub, 0).keys_failing == 0 and len(house.told(events.KeysUnavailable)) == 1
     assert watch.history.now().connections == 3
 
 

@@ -20,6 +20,7 @@ from motet.observability import UNTRACED, RoomOpened, SnapshotFailed, SnapshotWr
 from motet.observability.spans import Spans
 from motet.observability.traces import parent_of
 from motet.rooms import YjsConnection
+from motet.rooms.delivery import broadcast
 from motet.rooms.served import Served
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -181,7 +182,7 @@ HOT: list[Callable[..., object]] = [
     Served.receive,
     Served.tick,
     Served.perform,
-    Served._broadcast,
+    broadcast,
 ]
 """What runs for every message, update and tick."""
 

@@ -21,6 +21,7 @@ from motet.api.paths import EncodedPaths
 from motet.api.problems import answer_with_problems
 from motet.api.requests import REQUEST_ID, TRACEPARENT, Requests
 from motet.observability import exposition
+from motet.rooms import gauges
 
 WEB = files("motet") / "web"
 
@@ -75,8 +76,8 @@ def build(console: Console, open_connections: Callable[[], int], origins: Origin
     @app.get("/metrics", tags=["health"])
     async def metrics(request: Request) -> Response:
         """For Prometheus: its classic text, or OpenMetrics, with exemplars, where the Accept header asks for it."""
-        gauges, accept = hub.gauges(open_connections()), request.headers.get("accept", "")
-        text, kind = exposition(hub.counts, gauges, hub.histograms, accept)
+        now, accept = gauges(hub, open_connections()), request.headers.get("accept", "")
+        text, kind = exposition(hub.counts, now, hub.histograms, accept)
         return Response(text, media_type=kind)
 
     @app.get("/", include_in_schema=False)

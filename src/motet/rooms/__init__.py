@@ -4,7 +4,7 @@
 out; the `hub` opens rooms and the `keeper` looks after them; a `connection` stands between a socket and its rooms.
 May import every leaf component, config, errors, ids. Public names: `Hub`, `Keeper`, `YjsConnection`,
 `HocuspocusConnection`, `Connection`, `Wire`, `Served`, `Watch`, `Administration`, `Administrator`, `Convergence`,
-and `Inspection` with what it shows.
+`gauges`, and `Inspection` with what it shows.
 """
 
 from motet.rooms.administration import Administration, Administrator
@@ -12,6 +12,7 @@ from motet.rooms.connection import Connection
 from motet.rooms.connection_hocuspocus import HocuspocusConnection
 from motet.rooms.connection_yjs import YjsConnection
 from motet.rooms.convergence import Convergence
+from motet.rooms.figures import gauges
 from motet.rooms.hub import Hub
 from motet.rooms.inspection import ORDERS, Inspection, MemberInfo, RoomDetail, RoomSummary
 from motet.rooms.keeper import Keeper
@@ -36,4 +37,5 @@ __all__ = [
     "Watch",
     "Wire",
     "YjsConnection",
+    "gauges",
 ]

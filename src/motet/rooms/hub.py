@@ -26,10 +26,8 @@ from motet.observability import (
     Counts,
     Errors,
     Fan,
-    Gauges,
     Health,
     Histograms,
-    Levels,
     LoopLag,
     Observer,
     RoomClosed,
@@ -277,7 +275,7 @@ class Hub:
         served.close()
         if self.served.get(served.name) is served:
             del self.served[served.name]
-            served.settle()
+            served.traffic.settle(self.counts)
             self.observe(RoomClosed(served.name))
 
     def join_trace(self, room: RoomName, dialect: str, connection: str, traceparent: str | None) -> Trace:
@@ -350,48 +348,8 @@ class Hub:
             self.let_go(served)
             served.dismiss_all(error)
 
-    # ---- what others ask
-
-    def gauges(self, sockets: int) -> Gauges:
-        """What is so now, for /metrics. `sockets` are all that are open, those of who is being refused too."""
-        rooms, journal = list(self.served.values()), self.journal.statistics()
-        for served in rooms:
-            served.settle()
-        waiting = [seat.wire.buffered() for served in rooms for seat in served.seats.values()]
-        refused = max(0, sockets - self.open_connections.total())
-        return Gauges(
-            open_connections={**self.open_connections, "refused": refused},
-            rooms_loaded=len(rooms),
-            rooms_without_members=sum([not served.seats for served in rooms]),
-            members=len(waiting),
-            people=self._people(),
-            members_behind=sum([len(served.behind) for served in rooms]),
-            loaded_bytes=sum([served.room.replica.size for served in rooms]),
-            journal_bytes=journal.waiting_bytes,
-            journal_rows=journal.waiting_rows,
-            outbox_bytes=sum(waiting),
-            outbox_max_bytes=max(waiting, default=0),
-            read_only=int(self.read_only),
-            ready=int(not self.health.reasons),
-            loop_lag_seconds=self.lag.worst,
-            keys_failing=int(self.keys_failing),
-            disk_free_bytes=self.disk_free,
-        )
-
-    def levels(self, sockets: int) -> Levels:
-        """The part of `gauges` that costs nothing, so that it may be asked for every second."""
-        rooms = self.served.values()
-        return Levels(
-            connections=sockets,
-            people=self._people(),
-            members=self._seats.total(),
-            rooms=len(rooms),
-            behind=sum([len(served.behind) for served in rooms]),
-            journal_bytes=self.journal.statistics().waiting_bytes,
-            loop_lag=self.lag.worst,
-        )
-
-    def _people(self) -> int:
-        """Users who are anywhere; of unknown ones each member counts."""
+    @property
+    def people(self) -> int:
+        """Users who are in any room; of unknown ones each member counts."""
         unknown = self._seats.get("", 0)
         return len(self._seats) - (unknown > 0) + unknown

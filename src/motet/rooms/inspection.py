@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import nlargest
 from math import inf
+from weakref import WeakKeyDictionary
 
 from motet.ids import RoomName, Seq, UserId
 from motet.observability import Recent, Refusal
@@ -18,8 +19,11 @@ from motet.rooms.served import Served
 ROWS = 50
 """Of the log that are shown of a room."""
 
+MOST = 200
+"""Rooms of a list, at most."""
+
 PROBE_SECONDS = 10.0
-"""Between two measurements of a member's round trip, while somebody looks."""
+"""Between two measurements of the members' round trips, while somebody looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +105,14 @@ class RoomDetail:
     snapshot: SnapshotInfo | None
 
 
-ORDERS: dict[str, Callable[[RoomSummary], float]] = {
-    "rate": lambda room: room.rate,
-    "people": lambda room: room.people,
-    "bytes": lambda room: room.bytes,
-    "behind": lambda room: room.behind,
-    "lag": lambda room: room.lag or 0.0,
+ORDERS: dict[str, Callable[[Served, float], float]] = {
+    "rate": lambda served, now: served.rate(now) if served.edits else 0.0,
+    "people": lambda served, now: _people(served) if served.seats else 0,
+    "bytes": lambda served, now: served.room.replica.size,
+    "behind": lambda served, now: len(served.behind),
+    "lag": lambda served, now: served.lag or 0.0,
 }
-"""What rooms can be listed by, the greatest first."""
+"""What rooms can be listed by, the greatest first; `now` in monotonic seconds."""
 
 
 class Inspection:
@@ -117,32 +121,40 @@ class Inspection:
     def __init__(self, hub: Hub, recent: Recent) -> None:
         self._hub = hub
         self._recent = recent
+        self._tops: dict[str, tuple[float, list[RoomSummary]]] = {}
+        """By what: the newest lists of MOST, and when they were made (monotonic seconds)."""
+        self._probed = WeakKeyDictionary[Served, float]()
 
     def loaded(self) -> int:
         """How many rooms are in memory."""
         return len(self._hub.served)
 
-    def top(self, by: str, count: int) -> list[RoomSummary]:
-        """The `count` loaded rooms with the most of what `by` (of ORDERS) names; of equals the busier."""
-        order = ORDERS[by]
-        found = (self.summary(served) for served in self._hub.served.values())
-        return nlargest(count, found, key=lambda room: (order(room), room.rate, room.people))
+    def top(self, by: str, count: int, age: float = 0.0) -> list[RoomSummary]:
+        """The `count` (MOST at most) loaded rooms with the most of what `by` (of ORDERS) names; of equals the one with
+        more members. They may be `age` seconds old: then many who look together cost as much as one."""
+        now = self._hub.now()
+        at, found = self._tops.get(by, (-inf, []))
+        if now - at > age:
+            order = ORDERS[by]
+            most = nlargest(MOST, self._hub.served.values(), key=lambda served: (order(served, now), len(served.seats)))
+            found = [self.summary(served) for served in most]
+            self._tops[by] = now, found
+        return found[:count]
 
     def summary(self, served: Served) -> RoomSummary:
         """A loaded room in numbers."""
         now, room = self._hub.now(), served.room
-        users = [seat.member.grant.user for seat in served.seats.values()]
         return RoomSummary(
             room=served.name,
-            people=len({user for user in users if user}) + users.count(UserId("")),
-            members=len(users),
-            rate=served.rate(now),
+            people=_people(served),
+            members=len(served.seats),
+            rate=served.traffic.rate(now),
             bytes=room.replica.size,
             seq=served.head,
             log_rows=served.log_rows,
-            behind=sum(seat.member.is_behind() for seat in served.seats.values()),
+            behind=len(served.behind),
             lag=served.lag,
-            idle=None if users else now - served.idle_since,
+            idle=None if served.seats else now - served.idle_since,
             suspended=room.suspended,
         )
 
@@ -191,10 +203,20 @@ class Inspection:
         )
 
     def probe(self, name: RoomName) -> None:
-        """Somebody looks at a room: round trips are measured anew, for the next look."""
-        served = self._hub.served.get(name)
-        for seat in () if served is None else tuple(served.seats.values()):
+        """Somebody looks at a room: round trips are measured anew, for the next look, but not more often than every
+        PROBE_SECONDS, however many look."""
+        served, now = self._hub.served.get(name), self._hub.now()
+        if served is None or now - self._probed.get(served, -inf) < PROBE_SECONDS:
+            return
+        self._probed[served] = now
+        for seat in tuple(served.seats.values()):
             seat.owner.probe()
+
+
+def _people(served: Served) -> int:
+    """Users; of unknown ones each connection counts."""
+    users = [seat.member.grant.user for seat in served.seats.values()]
+    return len({user for user in users if user}) + users.count(UserId(""))
 
 
 def _asleep(name: RoomName, outline: RoomOutline | None) -> RoomSummary:

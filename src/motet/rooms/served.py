@@ -1,38 +1,28 @@
-"""A room that is being served: carries out its effects on sockets and journal, and calls its ticks and timers.
-
-A broadcast is encoded once per group, and the same bytes object is written to every seat of the group (`seat`).
-"""
+"""A room that is being served: carries out its effects on sockets and journal, and calls its ticks and timers."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 from motet.access import Access, Grant, Role
-from motet.access.rates import Rates
 from motet.crdt import Replica
 from motet.errors import Forbidden, IdConflict, MalformedUpdate, MotetError, OverQuota
 from motet.ids import MemberId, RoomName, Seq
 from motet.observability import (
     AccessEnded,
-    Counts,
     EditRefused,
-    Histograms,
     MemberBehind,
     MemberCaughtUp,
     MemberLeft,
-    Observer,
     PeerSlowed,
     Resynced,
     RoleChanged,
     Trace,
-    Tracing,
     UpdateApplied,
 )
 from motet.persistence import Kind, Row, StoredRoom
-from motet.rooms.catchup import SHARED
+from motet.rooms.delivery import broadcast, send
 from motet.rooms.effects import (
     Broadcast,
     Challenge,
@@ -46,50 +36,19 @@ from motet.rooms.effects import (
     WorkDone,
     WorkOn,
 )
+from motet.rooms.host import Host
 from motet.rooms.member import Member
 from motet.rooms.room import Room
 from motet.rooms.seat import Group, Hold, Owner, Seat
+from motet.rooms.traffic import Traffic
 from motet.rooms.wire import Wire
-from motet.sync import Dialect, Message, Update, frame_head
-
-RATE_SECONDS = 10
-"""Over which a room's rate is taken."""
+from motet.sync import Dialect, Message, Update
 
 TOLD_AGAIN = 1.0
 """Seconds after which it is told once more that a room is slowed down."""
 
 KINDS = ((IdConflict, "conflict"), (MalformedUpdate, "malformed"), (OverQuota, "quota"), (Forbidden, "lane"))
 """Why an edit is refused, in a word; the first that fits."""
-
-
-class Host(Protocol):
-    """What a served room needs of the hub."""
-
-    counts: Counts
-    histograms: Histograms
-    tracing: Tracing | None
-    observe: Observer
-    rates: Rates
-
-    def now(self) -> float:
-        """Seconds, monotonic."""
-        ...
-
-    def guard(self, served: Served, step: Callable[[], None]) -> None:
-        """Runs a step that no connection waits for; its fault costs this room only."""
-        ...
-
-    def schedule(self, served: Served) -> None:
-        """Call `served.tick()` in this turn of the event loop."""
-        ...
-
-    def submit(self, served: Served, rows: Sequence[Row], trace: Trace | None) -> None:
-        """To the journal; `served.stored` follows, in order, unless the store fails: then all rooms are suspended."""
-        ...
-
-    def wall_clock(self) -> int:
-        """Milliseconds since the epoch."""
-        ...
 
 
 class Served:
@@ -121,11 +80,7 @@ class Served:
         """The connection that it came from, if it was one message."""
         self.behind: dict[MemberId, float] = {}
         """Members that read too slowly, and since when (seconds)."""
-        self._edits_of_gone = 0  # updates of seats that were given up
-        self._edit_bytes = 0
-        self._settled = (0, 0)  # updates and bytes that are in the hub's counts
-        # Updates so far, about once a second; the oldest goes.
-        self._edits_at: deque[tuple[float, int]] = deque([(host.now(), 0)], maxlen=RATE_SECONDS)
+        self.traffic = Traffic(self.seats.values(), host.now())
         self._update = room.update
         self._presence: asyncio.Handle | None = None
         self._presence_at = 0.0
@@ -153,7 +108,7 @@ class Served:
         if self.seats.pop(seat.member.id, None) is None:
             return
         seat.release_all()
-        self._edits_of_gone += seat.edits
+        self.traffic.gone += seat.edits
         group = seat.group
         group.seats.remove(seat)
         if not group.seats:
@@ -182,7 +137,7 @@ class Served:
     def update(self, seat: Seat, data: bytes) -> None:
         """An Update of a member: the hot path."""
         seat.edits += 1
-        self._edit_bytes += len(data)
+        self.traffic.size += len(data)
         effects = self._update(seat.member, data)
         if effects:
             self.perform(effects)
@@ -227,27 +182,9 @@ class Served:
         self._ticked_at = now = self.host.now()
         self.perform(self.room.tick(now))
 
-    @property
-    def edits(self) -> int:
-        """Updates that members have sent since the room was opened."""
-        return self._edits_of_gone + sum([seat.edits for seat in self.seats.values()])
-
-    def settle(self) -> int:
-        """Has the hub's counts hold all updates so far, and gives their number."""
-        counts, (edits, size) = self.host.counts, self._settled
-        self._settled = now = (self.edits, self._edit_bytes)
-        counts.updates += now[0] - edits
-        counts.update_bytes += now[1] - size
-        return now[0]
-
-    def rate(self, now: float) -> float:
-        """Updates per second, over the last RATE_SECONDS."""
-        at, edits = self._edits_at[0]
-        return (self.edits - edits) / (now - at) if now - at >= 1.0 else 0.0
-
     def wake(self) -> None:
         """About once a second."""
-        self._edits_at.append((self.host.now(), self.settle()))
+        self.traffic.look(self.host.counts, self.host.now())
         self.perform(self.room.wake(self.host.now()))
         now = self.host.wall_clock() / 1000
         for seat in [seat for seat in self.seats.values() if seat.member.grant.expires <= now]:
@@ -370,30 +307,13 @@ class Served:
         """Carries out what the room asks for."""
         for effect in effects:
             if isinstance(effect, Broadcast):
-                self._broadcast(effect.out, effect.data, effect.but)
+                broadcast(self.groups.values(), effect.out, effect.data, effect.but, self.host.counts)
             elif isinstance(effect, Persist):
                 self._persist(effect)
             elif isinstance(effect, Send):
                 self._send(effect)
             else:
                 self._manage(effect)
-
-    def _broadcast(self, out: Out, data: bytes, but: Member | None) -> None:
-        counts = self.host.counts
-        for group in self.groups.values():
-            encoded = group.encode(out, data)
-            if encoded:
-                sent = 0
-                for seat in group.seats:
-                    member = seat.member
-                    if member is not but and not member.behind_since:
-                        seat.wire.write(encoded)
-                        sent += 1
-                counts.frames_out += sent
-                counts.bytes_out += sent * len(encoded)
-                if out is Out.AWARENESS:
-                    counts.presence_frames += sent
-                    counts.presence_dropped += len(group.seats) - sent
 
     def _persist(self, effect: Persist) -> None:
         at = self.host.wall_clock()
@@ -450,22 +370,9 @@ class Served:
         seat = self.seats.get(effect.member.id)
         if seat is None or (effect.out is Out.QUERY_AWARENESS and not seat.owner.must_be_queried(seat)):
             return
-        if effect.out is Out.SYNC_STEP_2 and len(effect.data) >= SHARED:
-            # In two writes: what all who join get is one object, and nobody's frame is a copy of it.
-            head = seat.group.dialect.sync_step2_head(seat.group.document, len(effect.data))
-            seat.wire.write(frame_head(len(head) + len(effect.data)) + head)
-            encoded = effect.data
-        elif effect.out is Out.SAVED:
-            encoded = seat.group.saved
-        else:
-            encoded = seat.group.encode(effect.out, effect.data)
-            if effect.why is not Why.GREETING:
-                self.host.observe(Resynced(self.name, seat.member.grant.user, effect.why.value))
-        if encoded:
-            seat.wire.write(encoded)
-            counts = self.host.counts
-            counts.frames_out += 1
-            counts.bytes_out += len(encoded)
+        if effect.why is not Why.GREETING:
+            self.host.observe(Resynced(self.name, seat.member.grant.user, effect.why.value))
+        send(seat, effect.out, effect.data, self.host.counts)
 
     def _refused(self, effect: Refused) -> None:
         error = effect.error

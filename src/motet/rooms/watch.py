@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from motet.observability import History, KeysUnavailable
+from motet.rooms.figures import levels
 from motet.rooms.hub import Hub
 
 EVERY: Final = 1.0
@@ -63,7 +64,7 @@ class Watch:
     def _look(self) -> None:
         self._again()
         hub = self._hub
-        self.history.sample(hub.levels(self._sockets()), hub.wall_clock() / 1000)
+        self.history.sample(levels(hub, self._sockets()), hub.wall_clock() / 1000)
         lag = hub.lag.worst
         if lag >= BUSY:
             hub.health.degrade("loop", f"the event loop was busy for {lag:.1f} s")
