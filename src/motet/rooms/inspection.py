@@ -106,7 +106,7 @@ class RoomDetail:
 
 
 ORDERS: dict[str, Callable[[Served, float], float]] = {
-    "rate": lambda served, now: served.rate(now) if served.edits else 0.0,
+    "rate": lambda served, now: served.traffic.rate(now),
     "people": lambda served, now: _people(served) if served.seats else 0,
     "bytes": lambda served, now: served.room.replica.size,
     "behind": lambda served, now: len(served.behind),
