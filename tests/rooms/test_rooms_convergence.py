@@ -178,6 +178,20 @@ async def test_a_member_that_cannot_be_healed_is_told_of_once(house: House) -> N
     assert len(house.found) == 1 and bob.content() == ada.content()
 
 
+@pytest.mark.parametrize("deaf", [True, False])
+async def test_who_says_that_it_holds_nothing_is_told_of_only_if_it_was_a_document(house: House, deaf: bool) -> None:
+    """[V6] A load generator says so for ever, whatever it is sent; a replica that lost everything has it all again."""
+    ada, bob = await house.device(), await house.device()
+    bob.loses = lambda message: isinstance(message, Update | SyncStep2)
+    ada.text += "hello"
+    await house.settle()
+    if not deaf:
+        bob.loses = lambda message: False
+    await house.check()
+    assert (len(house.found), len(house.healed)) == ((0, 0) if deaf else (1, 1))
+    assert (bob.content() == ada.content()) is not deaf
+
+
 async def test_who_is_well_after_all_is_said_to_be(house: House) -> None:
     """[V6] Whatever cured it."""
     ada, bob = await written(house)
