@@ -12,6 +12,7 @@ export function createEditor(session: Session, parent: HTMLElement): EditorView 
     state: EditorState.create({
       doc: session.text.toString(),
       extensions: [
+        EditorView.cspNonce.of(document.querySelector("script")?.nonce ?? ""),
         keymap.of([...yUndoManagerKeymap, ...defaultKeymap]),
         EditorView.lineWrapping,
         EditorView.contentAttributes.of({ "aria-label": "Shared text", spellcheck: "false" }),

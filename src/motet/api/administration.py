@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -98,17 +98,11 @@ class Gate:
 
 def administration(hub: Hub, acts: Administration, looks: Inspection, gate: Gate) -> APIRouter:
     """The routes. Each takes an admin's grant: of the room, or (for users and tokens) of all rooms."""
-    router = APIRouter(
-        prefix="/api/v1", tags=["administration"], dependencies=[Depends(BEARER), Depends(not_kept)], responses=ANY
-    )
+    router = APIRouter(prefix="/api/v1", tags=["administration"], dependencies=[Depends(BEARER)], responses=ANY)
     _add_revocations(router, gate, acts)
     _add_roles(router, gate, acts, hub.access.roles)
     _add_rooms(router, gate, acts, looks)  # the last: its path is any
     return router
-
-
-def not_kept(response: Response) -> None:
-    response.headers["Cache-Control"] = "no-store"  # it is about people, and for one reader
 
 
 def _add_revocations(router: APIRouter, gate: Gate, acts: Administration) -> None:

@@ -5,30 +5,40 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from http import HTTPStatus
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, HTTPException, Response
-from fastapi.responses import StreamingResponse
 
 from motet import __version__
-from motet.api.administration import ANY, BEARER, BODY, Gate, not_kept
+from motet.api.administration import ANY, BEARER, BODY, Gate
 from motet.api.bodies import json_only
+from motet.api.holding import HeldResponse, Places
 from motet.api.models import Hash, LogLevel, OneRoom, Order, Rooms, Status, Tick, Top, Totals
-from motet.api.paths import InPath
+from motet.api.paths import InPath, Name
 from motet.api.problems import described
-from motet.crdt import Documents, View
-from motet.errors import MotetError, TryLater
+from motet.crdt import Documents, View, batches
+from motet.errors import MotetError, OverQuota
 from motet.ids import MemberId, RoomName
 from motet.observability import History
-from motet.rooms import Administration, Administrator, Hub, Inspection
+from motet.rooms import Administration, Administrator, Hub, Inspection, Served
 
 EVERY = 1.0
 """Seconds between the events of a stream."""
 
 STREAMS = 16
-"""Streams of events at once; one more is told to try later."""
+"""Streams of events at once."""
+
+WHOLE = 4
+"""Whole documents at once that are on their way to a reader or to the worker; each may be as large as a room can be."""
+
+MAX_JSON = 16 << 20
+"""Bytes of a document whose content is shown: as JSON, and on its way through the server, it is there several times."""
+
+
+MISSING = described(HTTPStatus.NOT_FOUND)
+LARGE = described(HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 class Console:
@@ -43,40 +53,40 @@ class Console:
         self.history = history
         self.documents = documents
         self.started = time.time()
-        self.streams = 0
+        self.streams = Places(STREAMS, "streams of events")
+        self.whole = Places(WHOLE, "whole documents")
 
     def status(self) -> Status:
         """How the server is now."""
-        reasons = self.hub.health.reasons
+        health = self.hub.health
         return Status(
             version=__version__,
             started=self.started,
             now=time.time(),
-            ready=not reasons,
-            reasons=reasons,
+            ready=not health.reasons,
+            reasons=health.reasons,
+            since=health.since,
             totals=Totals.model_validate(self.history.now(), from_attributes=True),
             divergences=self.hub.counts.divergences.total(),
             exceptions=self.hub.counts.exceptions,
             keys_failing=self.hub.keys_failing,
         )
 
-    def rooms(self, by: Order, top: int) -> Rooms:
-        """The busiest rooms."""
-        return Rooms(loaded=self.looks.loaded(), rooms=self.looks.top(by, top))
+    def rooms(self, by: Order, top: int, age: float = 0.0) -> Rooms:
+        """The rooms with the most of something, as they were `age` seconds ago at most."""
+        return Rooms(loaded=self.looks.loaded(), rooms=self.looks.top(by, top, age))
 
-    async def encoded(self, room: RoomName) -> tuple[bytes, int]:
-        """The whole document as one update, and its head. Raises HTTPException 404, RoomDeleted, Unavailable."""
-        served = self.hub.served.get(room)
-        if served is None and await self.hub.store.outline(room, 1) is None:
+    async def opened(self, room: RoomName) -> Served:
+        """The room, which is loaded for this if it is stored; without members it leaves memory by itself
+        (room_idle_seconds). Raises HTTPException 404, RoomDeleted, Unavailable."""
+        if room not in self.hub.served and await self.hub.store.outline(room, 1) is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such room")
-        served = await self.hub.open(room)
-        return served.room.replica.encode(), served.head
+        return await self.hub.open(room)
 
 
 def routes(console: Console, gate: Gate) -> APIRouter:
     """The routes; each takes an admin's grant for all rooms, those of one room one for that room."""
-    known = [Depends(BEARER), Depends(not_kept)]
-    router = APIRouter(prefix="/api/v1", tags=["console"], dependencies=known, responses=ANY)
+    router = APIRouter(prefix="/api/v1", tags=["console"], dependencies=[Depends(BEARER)], responses=ANY)
     _add_server(router, gate, console)
     _add_stream(router, gate, console)
     _add_views(router, gate, console)
@@ -86,11 +96,10 @@ def routes(console: Console, gate: Gate) -> APIRouter:
 
 def room_route(console: Console, gate: Gate) -> APIRouter:
     """The route of one room; its path is any, so it comes after all others."""
-    known = [Depends(BEARER), Depends(not_kept)]
-    router = APIRouter(prefix="/api/v1", tags=["console"], dependencies=known, responses=ANY)
+    router = APIRouter(prefix="/api/v1", tags=["console"], dependencies=[Depends(BEARER)], responses=ANY)
     admin = Depends(gate.of_room)
 
-    @router.get("/rooms/{room:path}", responses=described(HTTPStatus.NOT_FOUND))
+    @router.get("/rooms/{room:path}", responses=MISSING)
     async def room(room: InPath, by: Administrator = admin) -> OneRoom:
         """One room: its figures, members, presence, refusals, and the newest rows of its log."""
         found = await console.looks.room(RoomName(room))
@@ -133,34 +142,27 @@ def _add_stream(router: APIRouter, gate: Gate, console: Console) -> None:
     async def events(
         by: Order = "rate",
         top: Top = 50,
-        room: str | None = None,
+        room: Name | None = None,
         admin: Administrator = everywhere,
-    ) -> StreamingResponse:
+    ) -> HeldResponse:
         """Server-sent events, one `status` a second, and with `room` one `room` too; they end with the grant."""
-        if console.streams >= STREAMS:
-            raise TryLater(f"{STREAMS} streams of events are open")
-        console.streams += 1
         stream = _stream(console, admin, by, top, None if room is None else RoomName(room))
-        return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        return HeldResponse(console.streams, stream, "text/event-stream", {"X-Accel-Buffering": "no"})
 
 
 async def _stream(
     console: Console, admin: Administrator, by: Order, top: int, room: RoomName | None
 ) -> AsyncIterator[bytes]:
-    access = console.hub.access
-    try:
-        while not console.hub.draining:
-            try:
-                access.check_administrator(admin.grant, None)
-            except MotetError:
-                return
-            tick = Tick(**dict(console.status()), **dict(console.rooms(by, top)))
-            yield _event("status", tick.model_dump_json())
-            if room is not None:
-                yield await _room_event(console, room)
-            await asyncio.sleep(EVERY)
-    finally:
-        console.streams -= 1
+    while not console.hub.draining:
+        try:
+            console.hub.access.check_administrator(admin.grant, None)
+        except MotetError:
+            return
+        tick = Tick(**dict(console.status()), **dict(console.rooms(by, top, EVERY / 2)))
+        yield _event("status", tick.model_dump_json())
+        if room is not None:
+            yield await _room_event(console, room)
+        await asyncio.sleep(EVERY)
 
 
 async def _room_event(console: Console, room: RoomName) -> bytes:
@@ -181,44 +183,58 @@ def _event(name: str, data: str) -> bytes:
 def _add_views(router: APIRouter, gate: Gate, console: Console) -> None:
     admin = Depends(gate.of_room)
 
-    @router.get("/rooms/{room:path}/document")
+    @router.get("/rooms/{room:path}/document", responses=LARGE)
     async def document(room: InPath, by: Administrator = admin) -> Response:
         """The document as JSON, made by a worker."""
-        encoded, _ = await console.encoded(RoomName(room))
-        return Response(await console.documents.view(encoded, View.JSON), media_type="application/json")
+        served = await console.opened(RoomName(room))
+        if served.room.replica.size > MAX_JSON:
+            raise OverQuota(f"documents of more than {MAX_JSON >> 20} MiB are not shown; download it")
+        with console.whole.place():
+            shown = await console.documents.view(served.room.replica.pieces(), View.JSON)
+        return Response(shown, media_type="application/json")
 
-    @router.get("/rooms/{room:path}/hash")
+    @router.get("/rooms/{room:path}/hash", responses=MISSING)
     async def hash_of(room: InPath, by: Administrator = admin) -> Hash:
         """The exact state hash of the document, made by a worker."""
-        encoded, seq = await console.encoded(RoomName(room))
-        vector = console.hub.served[RoomName(room)].room.replica.ends()
-        return Hash(hash=await console.documents.view(encoded, View.HASH), state_vector=vector, seq=seq)
+        served = await console.opened(RoomName(room))
+        replica, seq = served.room.replica, served.head
+        vector = replica.ends()
+        with console.whole.place():
+            return Hash(hash=await console.documents.view(replica.pieces(), View.HASH), state_vector=vector, seq=seq)
 
-    @router.get("/rooms/{room:path}/update")
-    async def update(room: InPath, by: Administrator = admin) -> Response:
+    @router.get("/rooms/{room:path}/update", responses=MISSING)
+    async def update(room: InPath, by: Administrator = admin) -> HeldResponse:
         """The whole document as one Yjs update."""
-        encoded, _ = await console.encoded(RoomName(room))
+        pieces = (await console.opened(RoomName(room))).room.replica.pieces()
         name = quote(room.replace("/", "_"), safe="")
-        disposition = f"attachment; filename*=UTF-8''{name}.yjs"
-        return Response(encoded, headers={"Content-Disposition": disposition}, media_type="application/octet-stream")
+        headers = {
+            "Content-Disposition": f"attachment; filename*=UTF-8''{name}.yjs",
+            "Content-Length": str(sum(map(len, pieces))),
+        }
+        return HeldResponse(console.whole, _parts(pieces), "application/octet-stream", headers)
+
+
+async def _parts(pieces: Sequence[bytes]) -> AsyncIterator[bytes]:
+    for part in batches(pieces):
+        yield part
 
 
 def _add_actions(router: APIRouter, gate: Gate, console: Console) -> None:
     admin = Depends(gate.of_room)
 
-    @router.post("/rooms/{room:path}/compact", status_code=204)
+    @router.post("/rooms/{room:path}/compact", status_code=204, responses=MISSING)
     async def compact(room: InPath, by: Administrator = admin) -> None:
         """Drops deleted content from memory and writes a snapshot."""
-        await console.encoded(RoomName(room))
+        await console.opened(RoomName(room))
         await console.acts.compact(RoomName(room), by)
 
-    @router.post("/rooms/{room:path}/resync", status_code=204)
+    @router.post("/rooms/{room:path}/resync", status_code=204, responses=MISSING)
     async def resync(room: InPath, by: Administrator = admin) -> None:
         """Sends every member the whole document, and asks each for what we lack."""
         if not console.acts.resync(RoomName(room), by):
             raise HTTPException(HTTPStatus.NOT_FOUND, "nobody is in that room")
 
-    @router.delete("/rooms/{room:path}/members/{member}", status_code=204)
+    @router.delete("/rooms/{room:path}/members/{member}", status_code=204, responses=MISSING)
     async def kick(room: InPath, member: int, by: Administrator = admin) -> None:
         """Ends a member's connection. Its user may come back: revoke, or set the role `none`, to keep them out."""
         if not console.acts.kick(RoomName(room), MemberId(member), by):

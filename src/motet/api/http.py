@@ -1,32 +1,24 @@
-"""The HTTP side of the server: health, metrics, the administrators' routes, `/` and the demo."""
+"""The HTTP side of the server: health, metrics, the administrators' routes, the pages."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.resources import files
-from os import PathLike, stat_result
 
 from fastapi import FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
-from fastapi.staticfiles import StaticFiles
-from starlette.types import Scope
+from fastapi.responses import JSONResponse
 
 from motet import __version__
 from motet.access import Origins
 from motet.api.administration import Gate, administration
 from motet.api.bodies import BoundedBodies
 from motet.api.console import Console, room_route, routes
+from motet.api.pages import Guarded, add_pages
 from motet.api.paths import EncodedPaths
 from motet.api.problems import answer_with_problems
 from motet.api.requests import REQUEST_ID, TRACEPARENT, Requests
 from motet.observability import exposition
 from motet.rooms import gauges
-
-WEB = files("motet") / "web"
-
-ANEW = {"Cache-Control": "no-cache"}
-"""Pages are asked for anew each time (their assets are named by content), so an upgrade is seen at once."""
 
 
 def build(console: Console, open_connections: Callable[[], int], origins: Origins) -> FastAPI:
@@ -55,6 +47,7 @@ def build(console: Console, open_connections: Callable[[], int], origins: Origin
         expose_headers=[REQUEST_ID],
         allow_credentials=cors.credentials,
     )
+    app.add_middleware(Guarded)
     answer_with_problems(app)
     gate = Gate(hub, origins)
     app.include_router(routes(console, gate))
@@ -62,15 +55,16 @@ def build(console: Console, open_connections: Callable[[], int], origins: Origin
     app.include_router(room_route(console, gate))
 
     @app.get("/healthz", tags=["health"])
-    async def healthz() -> dict[str, str]:
-        """The process lives."""
-        return {"status": "alive"}
+    async def healthz() -> dict[str, object]:
+        """The process lives, whatever else is wrong; a restart would mend none of the reasons."""
+        return {"status": "alive", "reasons": hub.health.reasons, "since": hub.health.since}
 
     @app.get("/readyz", tags=["health"])
     async def readyz() -> Response:
-        """The server takes edits: the store is writable, the disk has room, nothing is being stopped."""
+        """200: everything is well. 503: something is not; each reason is a sentence, `since` when it holds in seconds
+        since the epoch."""
         reasons = hub.health.reasons
-        body = {"status": "degraded" if reasons else "ready", "reasons": reasons}
+        body = {"status": "degraded" if reasons else "ready", "reasons": reasons, "since": hub.health.since}
         return JSONResponse(body, status_code=503 if reasons else 200)
 
     @app.get("/metrics", tags=["health"])
@@ -80,27 +74,5 @@ def build(console: Console, open_connections: Callable[[], int], origins: Origin
         text, kind = exposition(hub.counts, now, hub.histograms, accept)
         return Response(text, media_type=kind)
 
-    @app.get("/", include_in_schema=False)
-    async def index() -> FileResponse:
-        return FileResponse(str(WEB / "index.html"), headers=ANEW)
-
-    @app.get("/demo", include_in_schema=False)
-    async def demo() -> RedirectResponse:
-        return RedirectResponse("demo/")
-
-    @app.get("/console", include_in_schema=False)
-    async def console_page() -> RedirectResponse:
-        return RedirectResponse("console/")
-
-    app.mount("/demo", _Pages(directory=str(WEB / "demo"), html=True), name="demo")
-    app.mount("/console", _Pages(directory=str(WEB / "console"), html=True), name="console")
+    add_pages(app)
     return app
-
-
-class _Pages(StaticFiles):
-    def file_response(
-        self, full_path: PathLike[str] | str, stat_result: stat_result, scope: Scope, status_code: int = 200
-    ) -> Response:
-        response = super().file_response(full_path, stat_result, scope, status_code)
-        response.headers.update(ANEW)
-        return response

@@ -11,12 +11,18 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from motet.observability import Refusal
 from motet.persistence import RowInfo
-from motet.rooms import MemberInfo, RoomDetail, RoomSummary
+from motet.rooms import MemberInfo, PresenceInfo, RoomDetail, RoomSummary
 
 Order = Literal["rate", "people", "bytes", "behind", "lag"]
 """What rooms can be listed by."""
 Top = Annotated[int, Query(ge=1, le=200)]
 """How many are listed."""
+
+
+MAX_STATE = 1000
+"""Characters of a presence state that are shown."""
+MAX_DEPTH = 100
+"""Lists and objects in it; with more it may be too deep for whoever reads it."""
 
 
 class Totals(BaseModel):
@@ -46,6 +52,9 @@ class Status(BaseModel):
     now: float
     ready: bool
     reasons: dict[str, str]
+    """Why it is not ready: a sentence for each name."""
+    since: dict[str, float]
+    """When each began, in seconds since the epoch."""
     totals: Totals
     divergences: int
     exceptions: int
@@ -64,11 +73,30 @@ class Tick(Status, Rooms):
 
 
 class Present(BaseModel):
-    """An entry of the roster; the state is as the others see it."""
+    """An entry of the roster. The state is as the others see it; where it is long, or no JSON that everybody reads, it
+    is a string with its beginning."""
 
     client: int
     user: str
     state: JsonValue
+
+    @classmethod
+    def of(cls, entry: PresenceInfo) -> Present:
+        """What a stranger says of itself, so that whoever looks can read it."""
+        return cls(client=entry.client, user=entry.user, state=_shown(entry.state))
+
+
+def _shown(state: str) -> JsonValue:
+    if len(state) > MAX_STATE:
+        return f"{state[:MAX_STATE]}…"
+    if state.count("[") + state.count("{") > MAX_DEPTH:
+        return state
+    try:
+        value: JsonValue = json.loads(state)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()  # half a character has no bytes
+    except ValueError:
+        return state
+    return value
 
 
 class Snapshot(BaseModel):
@@ -108,7 +136,7 @@ class OneRoom(BaseModel):
             | {
                 "loaded": detail.loaded,
                 "members": detail.members,
-                "presence": [Present(client=e.client, user=e.user, state=json.loads(e.state)) for e in detail.presence],
+                "presence": [Present.of(entry) for entry in detail.presence],
                 "refusals": detail.refusals,
                 "log": detail.log,
                 "snapshot": None if detail.snapshot is None else asdict(detail.snapshot),

@@ -14,14 +14,13 @@ from motet.rooms.connection_yjs import YjsConnection
 from motet.rooms.convergence import Convergence
 from motet.rooms.figures import gauges
 from motet.rooms.hub import Hub
-from motet.rooms.inspection import ORDERS, Inspection, MemberInfo, RoomDetail, RoomSummary
+from motet.rooms.inspection import Inspection, MemberInfo, PresenceInfo, RoomDetail, RoomSummary
 from motet.rooms.keeper import Keeper
 from motet.rooms.served import Served
 from motet.rooms.watch import Watch
 from motet.rooms.wire import Wire
 
 __all__ = [
-    "ORDERS",
     "Administration",
     "Administrator",
     "Connection",
@@ -31,6 +30,7 @@ __all__ = [
     "Inspection",
     "Keeper",
     "MemberInfo",
+    "PresenceInfo",
     "RoomDetail",
     "RoomSummary",
     "Served",
