@@ -58,14 +58,14 @@ DIALECTS: Final = ("yjs", "hocuspocus")
 class Counts:
     """Totals. Each is a metric of the same name (`motet_<name>_total`)."""
 
-    # What the hot path adds: per message, per tick, per frame.
+    # What the hot path adds: per message, per frame, per tick, per commit.
     messages_in: int = field(default=0, metadata=about("WebSocket messages received"))
     bytes_in: int = field(default=0, metadata=about("Bytes of WebSocket messages received"))
     frames_out: int = field(default=0, metadata=about("Frames written to members"))
     bytes_out: int = field(default=0, metadata=about("Bytes of frames written to members"))
     updates: int = field(default=0, metadata=about("Updates that members sent; those that were refused too"))
-    update_bytes: int = field(default=0, metadata=about("Bytes of these updates"))
-    rows: int = field(default=0, metadata=about("Log rows handed to the journal"))
+    update_bytes: int = field(default=0, metadata=about("Bytes of updates that were new"))
+    rows: int = field(default=0, metadata=about("Log rows that are on disk"))
     row_bytes: int = field(default=0, metadata=about("Bytes of these rows"))
     presence_frames: int = field(default=0, metadata=about("Presence frames written to members"))
     presence_dropped: int = field(

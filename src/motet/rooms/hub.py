@@ -78,7 +78,7 @@ class Hub:
         """The published keys of tokens cannot be fetched."""
         self.served: dict[RoomName, Served] = {}
         self.read_only = False
-        self.on_store_failure: Callable[[Served], None] = lambda served: None
+        self.on_store_failure: Callable[[], None] = lambda: None
         self.limits = RoomLimits(
             max_update_bytes=settings.max_update_bytes,
             max_room_bytes=settings.max_room_bytes,
@@ -135,7 +135,6 @@ class Hub:
 
     def submit(self, served: Served, rows: Sequence[Row], trace: Trace | None) -> None:
         """To the journal. Above its bound nothing more is read from the room's members until it has drained."""
-        self.counts.rows += len(rows)
         taken_at, taken_of, durable = served.taken_at, served.taken_of, self.histograms.edit_to_durable_seconds
 
         def done(result: Sequence[Seq] | MotetError) -> None:
@@ -143,7 +142,7 @@ class Hub:
                 if result is not self._failure:  # all that a commit fails with is one error
                     self._failure = result
                     self.observe(StoreFailed(str(result)))
-                self.on_store_failure(served)
+                self.on_store_failure()
                 if trace is not None:
                     trace.end(type(result).__name__)
                 return
@@ -165,6 +164,8 @@ class Hub:
 
     def _committed(self, rows: int, size: int, seconds: float) -> None:
         """Before any of them is told of it."""
+        self.counts.rows += rows
+        self.counts.row_bytes += size
         self._committed_at = now = self.now()
         self.histograms.commit_rows.observe(rows, now)
         if self.histograms.commit_seconds.observe(seconds, now):

@@ -183,8 +183,9 @@ class Room(Taking):
             self.over_quota = self.replica.size - self.replica.garbage > self.limits.max_room_bytes
         elif self.statuses.due:
             effects += [Send(member, Out.SAVED, b"") for member in self.statuses.repeat()]
-        for member in [member for member in self.departed.values() if not self.waits(member)]:
-            self._bury(member)
+        if self.departed:
+            for member in [member for member in self.departed.values() if not self.waits(member)]:
+                self._bury(member)
         if self._congesting:
             for member in self._congesting:
                 self.catch_up.fall_behind(member, now)

@@ -137,7 +137,6 @@ class Served:
     def update(self, seat: Seat, data: bytes) -> None:
         """An Update of a member: the hot path."""
         seat.edits += 1
-        self.traffic.size += len(data)
         effects = self._update(seat.member, data)
         if effects:
             self.perform(effects)
@@ -318,13 +317,14 @@ class Served:
     def _persist(self, effect: Persist) -> None:
         at = self.host.wall_clock()
         rows = []
+        size = 0
         for author, data in effect.rows:
             rows.append(Row(self.name, author, at, Kind.UPDATE, data))
-        size = sum([len(row.data) for row in rows])
+            size += len(data)
         self.log_rows += len(rows)
         self.log_bytes += size
         host, now = self.host, self.host.now()
-        host.counts.row_bytes += size
+        host.counts.update_bytes += size
         seconds = now - self.taken_at
         trace = None
         if host.histograms.edit_to_peer_seconds.observe(seconds, now):

@@ -1,4 +1,4 @@
-"""How much members write in a room. Per update nothing is done but two additions; the rest is for who looks."""
+"""How much members write in a room. Per update nothing is done but one addition; the rest is for who looks."""
 
 from __future__ import annotations
 
@@ -15,16 +15,14 @@ SECONDS = 10
 class Traffic:
     """Of one room. `edits` of who is here are in their seats; those of who left are here."""
 
-    __slots__ = ("_at", "_seats", "_settled", "gone", "size")
+    __slots__ = ("_at", "_seats", "_settled", "gone")
 
     def __init__(self, seats: Iterable[Seat], now: float) -> None:
         """`seats` are those of now, whenever it is asked."""
         self._seats = seats
         self.gone = 0
         """Updates of seats that were given up."""
-        self.size = 0
-        """Bytes of all updates."""
-        self._settled = (0, 0)  # updates and bytes that are in the server's counts
+        self._settled = 0  # updates that are in the server's counts
         # Updates so far, about once a second; the oldest goes.
         self._at: deque[tuple[float, int]] = deque([(now, 0)], maxlen=SECONDS)
 
@@ -35,11 +33,9 @@ class Traffic:
 
     def settle(self, counts: Counts) -> int:
         """Has the server's counts hold all updates so far, and gives their number."""
-        edits, size = self._settled
-        self._settled = now = (self.edits, self.size)
-        counts.updates += now[0] - edits
-        counts.update_bytes += now[1] - size
-        return now[0]
+        before, self._settled = self._settled, self.edits
+        counts.updates += self._settled - before
+        return self._settled
 
     def look(self, counts: Counts, now: float) -> None:
         """To be called about once a second: settles, and remembers for the rate."""
