@@ -118,6 +118,12 @@ class TryLater(MotetError):
     next_move = NextMove.LATER
 
 
+class Kicked(TryLater):
+    """An administrator ended this membership. Its user may come back."""
+
+    scope = Scope.ROOM
+
+
 class Restarting(MotetError):
     """The server is going away and will be back."""
 

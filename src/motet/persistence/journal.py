@@ -91,6 +91,9 @@ class Journal:
         self._began = time.monotonic() - GATHER
         self._failing_since: float | None = None
         self._last_error: MotetError | None = None
+        self._probe_began: float | None = None
+        self._write_seconds = 0.0
+        self._wrote_at = time.monotonic()
         self._commits = self._rows = self._committed = self._failures = 0
         self._commit_seconds = 0.0
 
@@ -129,6 +132,21 @@ class Journal:
         """The newest failure since the last success."""
         return self._last_error
 
+    @property
+    def write_seconds(self) -> float:
+        """What the durable write under way has taken so far, or the newest took, whichever is more; probes are some."""
+        now = time.monotonic()
+        began = [self._began] if self._append is not None else []
+        if self._probe_began is not None:
+            began.append(self._probe_began)
+        return max([self._write_seconds, *[now - at for at in began]])
+
+    @property
+    def quiet_seconds(self) -> float:
+        """Since the newest durable write ended, or failed; 0 while one is under way."""
+        under_way = self._busy or self._probe_began is not None
+        return 0.0 if under_way else time.monotonic() - self._wrote_at
+
     def statistics(self) -> JournalStatistics:
         return JournalStatistics(
             waiting=len(self._waiting) + len(self._batch),
@@ -143,11 +161,15 @@ class Journal:
 
     async def probe(self) -> None:
         """Asks the store for a durable write, so that health recovers without traffic. Raises Unavailable."""
+        self._probe_began = began = time.monotonic()
         try:
             await self._store.probe()
         except MotetError as error:
             self._failed(error)
             raise
+        finally:
+            self._probe_began = None
+            self._wrote(began)
         self._succeeded()
 
     async def flush(self) -> None:
@@ -196,8 +218,8 @@ class Journal:
         error = self._error_of(append)
         batch, self._batch = self._batch, []
         self._waiting_rows -= self._batch_rows
+        seconds = self._wrote(self._began)
         if error is None:
-            seconds = time.monotonic() - self._began
             self._commits += 1
             self._commit_seconds += seconds
             self._succeeded()
@@ -264,6 +286,12 @@ class Journal:
             return error
         self._loop.call_exception_handler({"message": "the store failed unexpectedly", "exception": error})
         return Unavailable("the store failed unexpectedly")
+
+    def _wrote(self, began: float) -> float:
+        """A durable write has ended, well or not: how long it took."""
+        self._wrote_at = time.monotonic()
+        self._write_seconds = self._wrote_at - began
+        return self._write_seconds
 
     def _failed(self, error: MotetError) -> None:
         self._last_error = error

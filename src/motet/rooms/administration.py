@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from motet.access import KIND, Grant, Record
-from motet.errors import TryLater, Unavailable
+from motet.errors import Kicked, Unavailable
 from motet.ids import MemberId, RoomName, UserId
 from motet.observability import LOGS, Ruled
 from motet.rooms.hub import Hub
@@ -63,13 +63,14 @@ class Administration:
         await self._ruled(record, by, "set_role", subject=user, room=room, role=role or "")
 
     def kick(self, room: RoomName, member: MemberId, by: Administrator) -> bool:
-        """Ends a member's connection; its user may come back. False if there is no such member."""
+        """Ends a member's connection, or its document alone where others share the socket; its user may come back.
+        False if there is no such member."""
         served = self._hub.served.get(room)
         seat = None if served is None else served.seats.get(member)
         if served is None or seat is None:
             return False
         self._tell(by, "kick", subject=seat.member.grant.user, room=room)
-        served.expel(seat, TryLater("an administrator ended this connection"))
+        served.expel(seat, Kicked("an administrator ended this connection"))
         return True
 
     def resync(self, room: RoomName, by: Administrator) -> bool:

@@ -354,10 +354,12 @@ class HocuspocusConnection(Connection):
         return self._session.must_be_queried(seat.group.document)
 
     def dismissed(self, seat: Seat, error: MotetError) -> None:
-        """A room sent us away: one document's end, unless the socket itself is the trouble."""
+        """A room sent us away: one document's end, unless the socket itself is the trouble, or has no other: it is
+        opened again, and a document is not."""
         address = seat.group.document
         self.give_up_seat(address)
-        if error.scope is Scope.CONNECTION and error.code in (1012, 1013):
+        is_of_socket = error.scope is Scope.CONNECTION or len(self._documents) == 1
+        if is_of_socket and error.code in (1012, 1013):
             self.hang_up(error)
         else:
             self._mark_denied(address, error)

@@ -34,6 +34,7 @@ class Keeper:
         self._sweeping: asyncio.Task[None] | None = None
         self._recovering: asyncio.Task[None] | None = None
         self._writing: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
         self._retry_at: dict[str, float] = {}
         self._history_at = hub.now()
         self._read_only_at = 0.0
@@ -138,7 +139,12 @@ class Keeper:
             self._retry_at.pop(served.name, None)
 
     async def compact(self, served: Served) -> None:
-        """Drops deleted content in memory and writes a snapshot, off the path of every join and edit."""
+        """Drops deleted content in memory and writes a snapshot, off the path of every join and edit; one room after
+        the other, whoever asks."""
+        async with self._turn:
+            await self._compact(served)
+
+    async def _compact(self, served: Served) -> None:
         hub, replica = self._hub, served.room.replica
         began = hub.now()
         if replica.garbage > max(GARBAGE, replica.size // 4):
@@ -174,7 +180,7 @@ class Keeper:
         else:
             hub.health.recover("disk")
 
-    def _store_failed(self, served: Served) -> None:
+    def _store_failed(self) -> None:
         self._hub.health.degrade("store", "the store cannot be written")
         self._go_read_only("store failed")
 
