@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from motet.access.rates import JOIN_SECONDS, Meter, Rates
-from motet.access.rates import SLICE_BYTES, SLICE_FRAMES, UNLIMITED
+from motet.access.rates import JOIN_SECONDS, SLICE_BYTES, SLICE_FRAMES, UNLIMITED, Meter, Rates
 from motet.config import Settings
 from motet.errors import RateLimited
 from motet.ids import RoomName, UserId

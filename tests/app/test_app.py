@@ -122,8 +122,8 @@ def test_every_setting_of_the_gateway_comes_from_ours() -> None:
     """A message may be as large as a room, and has names around it."""
     ours = settings(
         max_connections=1, max_connections_per_address=2, ping_seconds=3, pong_seconds=4, drain_seconds=5,
-        accept_seconds=6, high_water_bytes=7, max_pending_bytes=8, max_pending_connections=10, max_room_bytes=1000, port=9, host="::1", root_path="/x", uds="/u",
-        tls_cert="/c", tls_key="/k",
+        accept_seconds=6, high_water_bytes=7, max_pending_bytes=8, max_pending_connections=10,
+        max_room_bytes=1000, port=9, host="::1", root_path="/x", uds="/u", tls_cert="/c", tls_key="/k",
     )  # fmt: skip
     theirs = gateway_settings(ours, Proxies(()))
     for name in ("max_connections", "max_connections_per_address", "ping_seconds", "pong_seconds", "drain_seconds"):
