@@ -2,51 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from pycrdt import Doc, Map
 
+from support.load import Overwriter, newest
 from support.server import MotetServer, StartMotet
 from support.sockets import RawClient
 from support.waiting import eventually
 
 MIB = 1 << 20
-VALUE = 64 * 1024
-"""Bytes of each value that is written over the last one."""
 GROWTH = 40 * MIB
 """Bytes that the server's resident memory may grow by, however much passes the member by."""
-
-
-class Overwriter:
-    """Sets one key of the map "board" again and again, to a large value: updates pass, the document stays small."""
-
-    def __init__(self, client: RawClient) -> None:
-        self.client = client
-        self.sent = 0
-        self._updates: list[bytes] = []
-        self._doc: Doc[Any] = Doc()
-        self._board: Map[str] = Map()
-        self._doc["board"] = self._board
-        self._doc.observe(lambda event: self._updates.append(event.update))
-
-    async def write(self, size: int) -> None:
-        """So many bytes, each update acknowledged at most eight updates later."""
-        for _ in range(size // VALUE):
-            self._board["note"] = f"{self.sent:08}" + "x" * (VALUE - 8)
-            for update in self._updates:
-                await self.client.update(update)
-            self._updates.clear()
-            self.sent += 1
-            await eventually(lambda: self.sent - self.client.saved <= 8, "the writes are acknowledged")
-
-
-def newest(client: RawClient) -> int:
-    """The number of the newest write that the client has seen."""
-    assert client.doc is not None
-    board = client.doc.get("board", type=Map)
-    assert isinstance(board, Map)
-    return int(str(board["note"])[:8]) if "note" in board else -1
 
 
 async def overwrite_past(server: MotetServer, slow: RawClient, size: int) -> Overwriter:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from support.disk import fill, small_disk
 from support.node import HOCUSPOCUS, NodeClients
 from support.server import MotetServer, StartMotet
 from support.sockets import RawClient
@@ -21,27 +19,10 @@ MIB = 1 << 20
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 24 MiB."""
-    where = tmp_path / "disk"
-    where.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(where)], capture_output=True, text=True, check=False
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.strip()}")
-    yield where
-    subprocess.run(["umount", "--lazy", str(where)], check=True)
-
-
-def fill(disk: Path, leave: int = 0) -> Path:
-    """A file that takes all the room but so many bytes."""
-    filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(1 << 16))
-    os.truncate(filler, max(0, filler.stat().st_size - leave))
-    return filler
+    with small_disk(tmp_path / "disk") as where:
+        yield where
 
 
 def test_a_second_server_on_the_same_data_is_refused(motet_server: MotetServer, tmp_path: Path) -> None:
@@ -58,16 +39,16 @@ def test_a_second_server_on_the_same_data_is_refused(motet_server: MotetServer, 
 
 
 async def test_a_full_disk_stops_acks_and_readiness_and_heals_without_a_restart(
-    start_motet: StartMotet, small_disk: Path
+    start_motet: StartMotet, disk: Path
 ) -> None:
     """[R6] [P13] No ack while it is full; when there is room again, everybody is asked, and all is saved."""
-    server = start_motet({"MOTET_LOW_DISK_BYTES": "0"}, data=small_disk / "data")
+    server = start_motet({"MOTET_LOW_DISK_BYTES": "0"}, data=disk / "data")
     author = await (await RawClient.hocuspocus(server.ws_url, "full")).synced()
     reader = await (await RawClient.yjs(server.ws_url, "full")).synced()
     typist = Typist(client=9)
     await author.update(typist.type("before;"))
     await eventually(lambda: author.saved == 1, "the first edit is saved")
-    filler = fill(small_disk)
+    filler = fill(disk)
     sent = 1
     while server.readiness() == 200 and sent < 200:
         await author.update(typist.type(f"{sent:06};" * 10_000))
@@ -97,13 +78,13 @@ async def test_a_full_disk_stops_acks_and_readiness_and_heals_without_a_restart(
 @pytest.mark.node
 @pytest.mark.parametrize("kind", HOCUSPOCUS)
 async def test_real_clients_say_unsaved_while_the_disk_is_full_and_saved_when_it_is_back(
-    start_motet: StartMotet, small_disk: Path, node_clients: NodeClients, kind: str
+    start_motet: StartMotet, disk: Path, node_clients: NodeClients, kind: str
 ) -> None:
     """[R6] The application sees the truth all the way, and does nothing."""
-    server = start_motet({"MOTET_LOW_DISK_BYTES": "0"}, data=small_disk / "data")
+    server = start_motet({"MOTET_LOW_DISK_BYTES": "0"}, data=disk / "data")
     author = await node_clients.create(kind, server.ws_url, "full")
     await author.saved()
-    filler = fill(small_disk)
+    filler = fill(disk)
     sent = 0
     while server.readiness() == 200 and sent < 200:
         await author.edit(append=f"{sent:06};" * 10_000)
@@ -120,16 +101,14 @@ async def test_real_clients_say_unsaved_while_the_disk_is_full_and_saved_when_it
     assert min((await author.report()).unsynced) == 0
 
 
-async def test_under_the_low_disk_mark_the_server_reads_and_does_not_write(
-    start_motet: StartMotet, small_disk: Path
-) -> None:
+async def test_under_the_low_disk_mark_the_server_reads_and_does_not_write(start_motet: StartMotet, disk: Path) -> None:
     """[R6] [P17] Read-only before anything fails; a room can still be read, and editing goes on by itself later."""
-    server = start_motet({"MOTET_LOW_DISK_BYTES": str(8 * MIB)}, data=small_disk / "data")
+    server = start_motet({"MOTET_LOW_DISK_BYTES": str(8 * MIB)}, data=disk / "data")
     author = await (await RawClient.hocuspocus(server.ws_url, "low")).synced()
     typist = Typist(client=9)
     await author.update(typist.type("before;"))
     await eventually(lambda: author.saved == 1, "the first edit is saved")
-    filler = fill(small_disk, leave=4 * MIB)
+    filler = fill(disk, leave=4 * MIB)
     await eventually(lambda: server.readiness() == 503, "/readyz is red")
     await author.update(typist.type("low;"))
     author.answer = typist.everything()

@@ -49,10 +49,15 @@ class RawClient:
 
     @classmethod
     async def hocuspocus(
-        cls, ws_url: str, room: str, *, apply: bool = True, sync: bool = True, read: bool = True
+        cls, ws_url: str, room: str, *, apply: bool = True, sync: bool = True, read: bool = True, token: str = ""
     ) -> RawClient:
         """A client at /hocuspocus with one document; in open mode no token is needed."""
-        return await cls._open(f"{ws_url}/hocuspocus", room, apply, sync, read)
+        client = await cls._open(f"{ws_url}/hocuspocus", room, apply, sync and not token, read)
+        if token:
+            await client.send(wire.auth(room, token))
+            if sync:
+                await client.sync_step1()
+        return client
 
     @classmethod
     async def _open(cls, url: str, document: str | None, apply: bool, sync: bool, read: bool) -> RawClient:

@@ -20,13 +20,20 @@ def token(
     seconds: float = 3600,
     *,
     secret: str = SECRET,
-    **claims: object,
+    **changed: object,
 ) -> str:
     """A token of this user: pattern of rooms to role, or one role for all rooms; it ends `seconds` from now.
 
-    Its `iat` is the time of minting and its `jti` random, unless they are among the `claims`; a claim that is None is
-    left out.
+    Its `iat` is the time of minting and its `jti` random, unless they are among those `changed`; a claim that is None
+    is left out.
     """
+    return jwt.encode(claims(user, rooms, seconds, **changed), secret, "HS256")
+
+
+def claims(
+    user: str, rooms: Mapping[str, str] | str = "editor", seconds: float = 3600, **changed: object
+) -> dict[str, object]:
+    """What such a token says."""
     now = time.time()
     given: dict[str, object] = {
         "sub": user,
@@ -34,9 +41,9 @@ def token(
         "iat": int(now),
         "exp": now + seconds,
         "jti": uuid.uuid4().hex,
-        **claims,
+        **changed,
     }
-    return jwt.encode({name: value for name, value in given.items() if value is not None}, secret, "HS256")
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def shown_by(kind: str, shown: str, by_function: bool = False) -> dict[str, object]:
