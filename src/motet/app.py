@@ -237,7 +237,11 @@ class App:
         forget = self.sources.forget if self.sources is not None else lambda user: None
         self.administration = Administration(self.hub, forget, self.keeper.compact)
         keys = self.sources.jwks if self.sources is not None else None
-        gateway = Gateway(self.accept, gateway_settings(settings, self.proxies), self.hub.errors.report)
+
+        def refused(upgrade: Upgrade, error: MotetError) -> None:
+            self._refused(upgrade, "", error)
+
+        gateway = Gateway(self.accept, gateway_settings(settings, self.proxies), self.hub.errors.report, refused)
 
         def sockets() -> int:
             return gateway.statistics().connections

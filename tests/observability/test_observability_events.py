@@ -374,6 +374,18 @@ async def test_a_server_tells_what_happens_from_its_start_to_its_end(start_motet
     assert {(line["room"], line["dialect"]) for line in joined} == {("a", "yjs"), ("a", "hocuspocus")}
 
 
+async def test_who_is_refused_at_the_door_is_told_of_too(start_motet: StartMotet) -> None:
+    """Over a limit of the gateway's, before anybody asks who it is."""
+    server = start_motet({"MOTET_MAX_CONNECTIONS": "1"})
+    ada = await RawClient.yjs(server.ws_url, "a")
+    with pytest.raises(Exception, match="503"):
+        await RawClient.yjs(server.ws_url, "a")
+    assert server.metric("motet_refusals_total") == 1
+    (told,) = [json.loads(line) for line in server.log().splitlines() if '"access_refused"' in line]
+    assert told["code"] == 1013 and "max_connections" in told["reason"]
+    await ada.close()
+
+
 def test_a_refused_edit_is_counted_by_what_it_was_refused_for() -> None:
     """Every error that a room refuses an edit with has a word."""
     from motet.errors import Forbidden, IdConflict, MalformedUpdate

@@ -53,13 +53,25 @@ def logged(error: Exception, where: str, *, connection: str, event: str) -> None
     log.error("%s failed in connection %s: %s", where, connection, event, exc_info=error)
 
 
+def unnoticed(upgrade: Upgrade, error: MotetError) -> None:
+    """Nobody is told of an upgrade that the gateway refuses by itself."""
+
+
 class Gateway:
     """All sockets of one server. It is made before the event loop runs, and used within it."""
 
-    def __init__(self, accept: Accept, settings: GatewaySettings, report: Report = logged) -> None:
+    def __init__(
+        self,
+        accept: Accept,
+        settings: GatewaySettings,
+        report: Report = logged,
+        refused: Callable[[Upgrade, MotetError], None] = unnoticed,
+    ) -> None:
+        """`refused` is told of upgrades that `accept` does not know of, or did not answer in time."""
         self.settings = settings
         self._accept = accept
         self._report = report
+        self._refused = refused
         self._pen = HoldingPen(settings)
         # Sockets whose request head is not complete, and since when, the oldest first. Bounded by max_heads: then the
         # oldest is closed.
@@ -113,6 +125,7 @@ class Gateway:
         """
         error = self._no_room_for(upgrade.address)
         if error is not None:
+            self._refused(upgrade, error)
             _say_last(transport, handshake.refused_by(error))
             return None
         self._per_address[upgrade.address] += 1
@@ -155,8 +168,9 @@ class Gateway:
                 return TurnedAway(refusal, seconds, self._pen)
             answer = handshake.refused_by(RateLimited(f"too many attempts: {refusal}"))
         except TimeoutError:
-            late = f"no answer within {self.settings.accept_seconds:g} s (accept_seconds)"
-            answer = handshake.refused_by(TryLater(late))
+            late = TryLater(f"no answer within {self.settings.accept_seconds:g} s (accept_seconds)")
+            self._refused(upgrade, late)
+            answer = handshake.refused_by(late)
         except asyncio.CancelledError:
             if self._draining:
                 _say_last(transport, handshake.refused_by(Restarting("the server is stopping")))

@@ -7,8 +7,7 @@ from motet.rooms.hub import Hub
 
 
 def gauges(hub: Hub, sockets: int) -> Gauges:
-    """What is so now. `sockets` are all that are open, those of who is being refused too. Looks at every seat: about
-    3 ms for 10,000 of them."""
+    """What is so now. `sockets` are all that are open, those of who is being refused too. It looks at every seat."""
     rooms, journal = list(hub.served.values()), hub.journal.statistics()
     for served in rooms:
         served.traffic.settle(hub.counts)
