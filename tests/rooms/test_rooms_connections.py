@@ -11,11 +11,13 @@ from rooms_access_people import Device, Socket, auth
 
 from motet.errors import NotAuthenticated, OverQuota, RoomDeleted, TryLater, Unavailable
 from motet.ids import RoomName, UserId
+from motet.observability import PeerSlowed
 from motet.rooms import HocuspocusConnection
 from motet.rooms.connection_hocuspocus import FRESH_TOKEN
 from motet.rooms.seat import Hold
 from motet.sync import HOCUSPOCUS, YJS
 from motet.varint import write_bytes
+from support.waiting import eventually
 
 OTHER = RoomName("notes/2")
 
@@ -475,6 +477,22 @@ async def test_a_socket_is_read_again_when_no_reason_is_left() -> None:
     assert not wire.reading
     ada.seats[OTHER].release(Hold.RATE)
     assert wire.reading
+
+
+async def test_a_long_pause_is_told_again_and_again() -> None:
+    """[X31] [X35] Once a second, of a socket and of a room: so what is counted is seconds, however the pauses are."""
+    house = House(connection_presence_per_second=1.0, room_frames_per_second=1.0, rate_seconds=0.1)
+    ada, _ = await provider(house, house.token("ada", "editor"), ROOM)
+    for mark in range(4):
+        ada.received(HOCUSPOCUS.awareness(ROOM, b"\0"))
+        ada.received(HOCUSPOCUS.update(ROOM, typed(mark)))
+    for kind in ("socket", "room"):
+
+        def lefts(kind: str = kind) -> list[float]:
+            return [e.seconds for e in house.events if isinstance(e, PeerSlowed) and e.kind == kind]
+
+        await eventually(lambda lefts=lefts: len(lefts()) == 3, f"a {kind} is slow for seconds")
+        assert lefts()[1] > lefts()[2]
 
 
 async def test_who_leaves_takes_its_reasons_along(house: House) -> None:

@@ -139,21 +139,32 @@ class Connection(ABC):
         until = self.hub.now() + seconds
         if seconds <= 0.0 or until <= self._slow_until or self.over:
             return
-        self._tell_slow(seconds)
         if self._slow is None:
             self.pause()
         else:
             self._slow.cancel()
         self._slow_until = until
-        self._slow = asyncio.get_running_loop().call_later(seconds, self._speed_up)
+        if self.hub.now() - self._told_slow >= TOLD_AGAIN:
+            self._tell_slow(seconds)
+        self._stay_slow(seconds)
+
+    def _stay_slow(self, seconds: float) -> None:
+        part = min(seconds, TOLD_AGAIN)
+        self._slow = asyncio.get_running_loop().call_later(part, self._still_slow, seconds - part)
+
+    def _still_slow(self, left: float) -> None:
+        """It is told again and again: a long pause weighs as much as many short ones."""
+        if left <= 0.0:
+            self._speed_up()
+        else:
+            self._tell_slow(left)
+            self._stay_slow(left)
 
     def _tell_slow(self, seconds: float) -> None:
-        now = self.hub.now()
-        if now - self._told_slow >= TOLD_AGAIN:
-            self._told_slow = now
-            seat = next(iter(self.seats.values()), None)  # of several documents there is no telling which it is for
-            room, user = ("", "") if seat is None else (seat.served.name, seat.member.grant.user)
-            self.hub.observe(PeerSlowed(self.id, room, user, "socket", seconds))
+        self._told_slow = self.hub.now()
+        seat = next(iter(self.seats.values()), None)  # of several documents there is no telling which it is for
+        room, user = ("", "") if seat is None else (seat.served.name, seat.member.grant.user)
+        self.hub.observe(PeerSlowed(self.id, room, user, "socket", seconds))
 
     def _speed_up(self) -> None:
         self._slow = None

@@ -352,14 +352,29 @@ class Served:
 
     def _slow_down(self, seconds: float, now: float) -> None:
         """[X35] The room is over its rate: nobody in it is read for so long."""
-        if now - self._told_slow >= TOLD_AGAIN:
-            self._told_slow = now
-            self.host.observe(PeerSlowed("", self.name, "", "room", seconds))
         for seat in self.seats.values():
             seat.hold(Hold.RATE)
         if self._slow is not None:
             self._slow.cancel()
-        self._slow = asyncio.get_running_loop().call_later(seconds, self._speed_up)
+        if now - self._told_slow >= TOLD_AGAIN:
+            self._tell_slow(seconds)
+        self._stay_slow(seconds)
+
+    def _stay_slow(self, seconds: float) -> None:
+        part = min(seconds, TOLD_AGAIN)
+        self._slow = asyncio.get_running_loop().call_later(part, self._still_slow, seconds - part)
+
+    def _still_slow(self, left: float) -> None:
+        """It is told again and again: a long pause weighs as much as many short ones."""
+        if left <= 0.0:
+            self._speed_up()
+        else:
+            self._tell_slow(left)
+            self._stay_slow(left)
+
+    def _tell_slow(self, seconds: float) -> None:
+        self._told_slow = self.host.now()
+        self.host.observe(PeerSlowed("", self.name, "", "room", seconds))
 
     def _speed_up(self) -> None:
         self._slow = None
