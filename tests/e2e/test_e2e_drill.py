@@ -114,6 +114,9 @@ async def flood(scene: Scene) -> Story:
     yield
     await scene.author("mallory")
     yield
+    then = await scene.scrape()
+    await asyncio.sleep(SETTLED)
+    assert RULES["MotetFlood"].holds(then, await scene.scrape())  # it goes on for as long as it lasts
     (view, _) = await scene.look()
     (member,) = view.members("mallory")
     await scene.act("DELETE", f"{AT_ROOM}/members/{member['member']}")  # MotetFlood, 2: kick it
