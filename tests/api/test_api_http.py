@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import re
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from hashlib import sha256
 
 import httpx
 import pytest
@@ -48,22 +52,25 @@ async def site() -> AsyncIterator[Site]:
 
 
 async def test_healthz_says_that_the_process_lives_whatever_else_is_wrong(site: Site) -> None:
-    """A restart would not bring the disk back."""
+    """[W13] A restart would not bring the disk back."""
     site.hub.health.degrade("disk", "full")
     answer = await site.get("/healthz")
-    assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
+    assert (answer.status_code, answer.json()["status"]) == (200, "alive")
+    assert answer.json()["reasons"] == {"disk": "full"}
 
 
 async def test_readyz_is_green_or_red_with_the_reasons(site: Site) -> None:
-    """[R6]"""
-    assert ((await site.get("/readyz")).status_code, (await site.get("/readyz")).json()) == (
-        200,
-        {"status": "ready", "reasons": {}},
-    )
+    """[R6] [W13] Each a sentence, and since when; degraded is not dead: what only reads is answered."""
+    green = await site.get("/readyz")
+    assert (green.status_code, green.json()) == (200, {"status": "ready", "reasons": {}, "since": {}})
+    before = time.time()
     site.hub.health.degrade("disk", "12 bytes are free")
     red = await site.get("/readyz")
     assert red.status_code == 503
-    assert red.json() == {"status": "degraded", "reasons": {"disk": "12 bytes are free"}}
+    assert red.json()["status"] == "degraded"
+    assert red.json()["reasons"] == {"disk": "12 bytes are free"}
+    assert before <= red.json()["since"]["disk"] <= time.time()
+    assert (await site.get("/metrics")).status_code == (await site.get("/demo/")).status_code == 200
     site.hub.health.recover("disk")
     assert (await site.get("/readyz")).status_code == 200
 
@@ -116,6 +123,48 @@ async def test_the_demo_is_served_with_its_assets(site: Site) -> None:
 async def test_what_is_not_there_is_404(site: Site, path: str) -> None:
     """Nothing outside of the pages can be asked for."""
     assert (await site.get(path)).status_code == 404
+
+
+POLICY = "content-security-policy"
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/demo/", "/demo/app.js", "/console/", "/healthz", "/metrics", "/nothing", "/api/v1/status", "/demo"]
+)
+async def test_browsers_are_told_of_every_answer_how_little_may_be_done_with_it(site: Site, path: str) -> None:
+    """[W15] Nothing from elsewhere, in no frame, by its declared type, and no address is told to others."""
+    told = (await site.get(path)).headers
+    assert (told["x-content-type-options"], told["x-frame-options"]) == ("nosniff", "DENY")
+    assert told["referrer-policy"] == "no-referrer"
+    policy = dict(part.partition(" ")[::2] for part in told[POLICY].split("; "))
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == policy["form-action"] == "'none'"
+    allowed = {source for sources in policy.values() for source in sources.split()}
+    odd = {source for source in allowed if not re.fullmatch(r"'(none|self|script|sha256-.*|nonce-.*)'|data:", source)}
+    assert odd == set()
+    assert policy.get("img-src", "data:").split()[-1] == "data:"
+
+
+async def test_the_demo_s_nonce_is_of_each_answer(site: Site) -> None:
+    """[W15] By whichever address, and never one of an answer before."""
+    seen = set()
+    for path in ("/demo/", "/demo/", "/demo/index.html"):
+        page = await site.client.get(
+            path, headers={"if-none-match": "*", "if-modified-since": "Tue, 24 Nov 2099 15:00:00 GMT"}
+        )
+        (nonce,) = re.findall(r"'nonce-([\w-]{20,})'", page.headers[POLICY])
+        assert page.text.count(f'nonce="{nonce}"') == 1
+        assert "%nonce%" not in page.text
+        seen.add(nonce)
+    assert len(seen) == 3
+
+
+async def test_the_front_page_s_policy_names_exactly_what_is_in_it(site: Site) -> None:
+    """[W15]"""
+    page = await site.get("/")
+    inline = re.findall(r"<(?:style|script)[^>]*>(.*?)</(?:style|script)>", page.text, re.DOTALL)
+    hashes = {base64.b64encode(sha256(text.encode()).digest()).decode() for text in inline}
+    assert len(hashes) == 2
+    assert set(re.findall(r"'sha256-([^']+)'", page.headers[POLICY])) == hashes
 
 
 async def test_what_may_be_asked_is_described_in_openapi(site: Site) -> None:
