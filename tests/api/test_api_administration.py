@@ -90,7 +90,7 @@ async def test_a_room_takes_an_admins_role_in_it(api: Api, route: tuple[str, str
 
 
 @pytest.mark.parametrize("route", OF_ALL)
-async def test_what_is_of_all_rooms_takes_an_admins_role_in_all(api: Api, route: tuple[str, str, Any]) -> None:
+async def test_users_and_tokens_take_an_admins_role_in_all_rooms(api: Api, route: tuple[str, str, Any]) -> None:
     """[X50] [W1]"""
     for rooms in ({"notes/**": "admin"}, {"**": "editor"}, {"**": "admin", "closed": "none"}):
         answer = await try_route(api, route, ROOM, api.token(rooms))

@@ -19,7 +19,7 @@ from motet.errors import MotetError
 from motet.ids import RoomName, UserId
 from motet.observability import LOGS, AccessEnded, AccessRefused, Ruled
 from motet.persistence import Kind, Row
-from motet.rooms import YjsConnection
+from motet.rooms import RoomSummary, Served, YjsConnection
 from motet.sync import YJS
 from support import wire
 from support.waiting import eventually
@@ -445,9 +445,14 @@ async def test_many_streams_cost_one_look_at_the_rooms(api: Api, monkeypatch: py
     """[W3]"""
     monkeypatch.setattr(routes, "EVERY", 60.0)
     await join(api)
-    summed: list[object] = []
+    summed: list[Served] = []
     summary = api.looks.summary
-    monkeypatch.setattr(api.looks, "summary", lambda served: summed.append(served) or summary(served))
+
+    def counting(served: Served) -> RoomSummary:
+        summed.append(served)
+        return summary(served)
+
+    monkeypatch.setattr(api.looks, "summary", counting)
     streams = [api.stream(f"{API}/events?top={top}") for top in range(1, 9)]
     for stream in streams:
         await stream.has(1)

@@ -39,6 +39,7 @@ class GatedStore(MemoryStore):
         return await super().append(rows)
 
     async def probe(self) -> None:
+        await self.gate.wait()
         if self.error is not None:
             raise self.error
 
@@ -173,6 +174,38 @@ async def test_failing_is_seen_until_an_append_or_a_probe_succeeds() -> None:
         assert journal.last_error is None
     assert journal.failing_since is None
     assert journal.statistics().failures == 2
+
+
+@pytest.mark.parametrize("kind", ["append", "probe"])
+@pytest.mark.parametrize("error", [None, Unavailable("full")])
+async def test_how_long_a_write_takes_is_known_while_it_does(
+    monkeypatch: pytest.MonkeyPatch, kind: str, error: Exception | None
+) -> None:
+    """[P13] And afterwards, until the next, whatever came of it."""
+    store, clock = GatedStore(), [100.0]
+    monkeypatch.setattr(journal.time, "monotonic", lambda: clock[0])
+    made = Journal(store, 1 << 20, nothing)
+    assert (made.write_seconds, made.quiet_seconds) == (0.0, 0.0)
+    clock[0] += 3.0
+    assert (made.write_seconds, made.quiet_seconds) == (0.0, 3.0)
+    store.gate.clear()
+    store.error = error
+    if kind == "append":
+        made.submit(rows(A, b"1"), lambda outcome: None)
+        await _until(lambda: store.batches)
+        done: Any = asyncio.create_task(made.flush())
+    else:
+        done = asyncio.gather(made.probe(), return_exceptions=True)
+        await asyncio.sleep(0)
+    clock[0] += 7.0
+    assert (made.write_seconds, made.quiet_seconds) == (7.0, 0.0)
+    store.gate.set()
+    await done
+    clock[0] += 2.0
+    assert (made.write_seconds, made.quiet_seconds) == (7.0, 2.0)
+    store.error = None
+    await made.probe()
+    assert (made.write_seconds, made.quiet_seconds) == (0.0, 0.0)
 
 
 async def test_a_store_that_fails_unexpectedly_is_unavailable_and_reported() -> None:
