@@ -115,14 +115,18 @@ def test_the_wheel_has_every_file_of_the_package_and_nothing_else(built: Built) 
         assert name in built.names()
 
 
+def _name(requirement: str) -> str:
+    return re.sub(r"[<>= ].*", "", requirement)
+
+
 def test_the_wheel_says_what_it_needs(built: Built) -> None:
     """As pyproject.toml does."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     told = built.read(f"motet-{__version__}.dist-info/METADATA")
-    needs = {line.replace(" ", "") for line in re.findall(r"^Requires-Dist: (.*)$", told, re.MULTILINE)}
-    assert {re.sub(r"[<>=].*", "", need) for need in needs} == {
-        re.sub(r"[<>=].*", "", need) for need in project["dependencies"]
-    }
+    needs = [line.partition(";") for line in re.findall(r"^Requires-Dist: (.*)$", told, re.MULTILINE)]
+    assert {_name(need) for need, _, extra in needs if not extra} == set(map(_name, project["dependencies"]))
+    for extra, packages in project["optional-dependencies"].items():
+        assert {_name(need) for need, _, of in needs if repr(extra) in of} == set(map(_name, packages))
     assert f"Requires-Python: {project['requires-python']}" in told
     assert "License-Expression: MIT" in told
     assert built.read(f"motet-{__version__}.dist-info/entry_points.txt").split() == [
