@@ -46,7 +46,7 @@ class SlowDisk:
     def __init__(self, directory: Path) -> None:
         self._pace = directory / "slow_sync.ms"
         library = directory / "slow_sync.so"
-        compiler = program("gcc", "gcc")
+        compiler = program("gcc", "build-essential")
         built = subprocess.run(
             [compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(SLOW_SYNC), "-ldl"],
             capture_output=True,
