@@ -68,7 +68,8 @@ class FakeServer:
         if urlsplit(path).path == "/api/v1/rooms":
             return 200, json.dumps({"loaded": self.loaded, "rooms": self.rooms}).encode()
         now = {"version": "9.8.7", "started": 1000.0, "now": 8200.0, "ready": not self.reasons}
-        told = now | {"reasons": self.reasons, "totals": totals()} | self.found
+        since = dict.fromkeys(self.reasons, 8000.0)
+        told = now | {"reasons": self.reasons, "since": since, "totals": totals()} | self.found
         return 200, json.dumps(told).encode()
 
 

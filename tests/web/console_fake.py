@@ -165,6 +165,7 @@ class Fake:
             "now": now,
             "ready": not self.reasons,
             "reasons": self.reasons,
+            "since": dict.fromkeys(self.reasons, time.time() - 60.0),
             "totals": totals,
             "divergences": self.divergences,
             "exceptions": self.exceptions,
