@@ -20,8 +20,8 @@ setup: .venv/.ready ## .venv with the `motet` command in it
 demo: setup ## the server on loopback, open to everybody on this machine, with the demo page
 	@$(BIN)/motet demo --port $(PORT)
 
-test: setup ## everything that runs in minutes
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+test: setup ## everything that runs in minutes; much of it waits, so one worker more than there are cores
+	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
 long: setup ## what takes longer: soaks, long fuzzing, minutes of idling
 	@$(BIN)/python -m pytest -m long --timeout 3600
