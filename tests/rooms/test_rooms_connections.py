@@ -469,10 +469,10 @@ async def test_a_socket_is_read_again_when_no_reason_is_left() -> None:
     for _ in range(3):
         ada.received(HOCUSPOCUS.awareness(OTHER, b"\0"))
     await house.settle()
-    assert not wire.reading and ada._slow is not None
+    assert not wire.reading and ada._slow.is_on
     house.hub.journal_drained()
     async with asyncio.timeout(20):
-        while ada._slow is not None:
+        while ada._slow.is_on:
             await asyncio.sleep(0.005)
     assert not wire.reading
     ada.seats[OTHER].release(Hold.RATE)

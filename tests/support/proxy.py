@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Self
 
 
 class Proxy:
@@ -17,7 +18,7 @@ class Proxy:
         """Connections with a number below it are frozen."""
         self._accepted = 0
 
-    async def __aenter__(self) -> Proxy:
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         return self
 
@@ -49,10 +50,14 @@ class Proxy:
             writer.transport.abort()
             return
         self._writers += (writer, back)
-        for source, sink in ((reader, back), (there, writer)):
-            task = asyncio.create_task(self._forward(number, source, sink))
+        for work in (self._forward(number, reader, back), self._answer(number, there, writer)):
+            task = asyncio.create_task(work)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, number: int, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        """What comes from the server."""
+        await self._forward(number, source, sink)
 
     async def _forward(self, number: int, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         try:

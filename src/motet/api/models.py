@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Annotated, Literal
 
 from fastapi import Query
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from motet.observability import Refusal
 from motet.persistence import RowInfo
-from motet.rooms import MemberInfo, PresenceInfo, RoomDetail, RoomSummary
+from motet.rooms import MemberInfo, PresenceInfo, RoomDetail, RoomSummary, SnapshotInfo
 
 Order = Literal["rate", "people", "bytes", "behind", "lag"]
 """What rooms can be listed by."""
@@ -99,14 +99,6 @@ def _shown(state: str) -> JsonValue:
     return value
 
 
-class Snapshot(BaseModel):
-    """The newest snapshot; `at` in milliseconds since the epoch."""
-
-    seq: int
-    at: int | None
-    bytes: int
-
-
 class OneRoom(BaseModel):
     """A room in numbers, and who and what is in it."""
 
@@ -125,7 +117,7 @@ class OneRoom(BaseModel):
     presence: list[Present]
     refusals: list[Refusal]
     log: list[RowInfo]
-    snapshot: Snapshot | None
+    snapshot: SnapshotInfo | None
 
     @classmethod
     def of(cls, detail: RoomDetail) -> OneRoom:
@@ -139,7 +131,7 @@ class OneRoom(BaseModel):
                 "presence": [Present.of(entry) for entry in detail.presence],
                 "refusals": detail.refusals,
                 "log": detail.log,
-                "snapshot": None if detail.snapshot is None else asdict(detail.snapshot),
+                "snapshot": detail.snapshot,
             }
         )
 

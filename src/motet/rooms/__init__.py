@@ -14,7 +14,7 @@ from motet.rooms.connection_yjs import YjsConnection
 from motet.rooms.convergence import Convergence
 from motet.rooms.figures import gauges
 from motet.rooms.hub import Hub
-from motet.rooms.inspection import Inspection, MemberInfo, PresenceInfo, RoomDetail, RoomSummary
+from motet.rooms.inspection import Inspection, MemberInfo, PresenceInfo, RoomDetail, RoomSummary, SnapshotInfo
 from motet.rooms.keeper import Keeper
 from motet.rooms.served import Served
 from motet.rooms.watch import Watch
@@ -34,6 +34,7 @@ __all__ = [
     "RoomDetail",
     "RoomSummary",
     "Served",
+    "SnapshotInfo",
     "Watch",
     "Wire",
     "YjsConnection",

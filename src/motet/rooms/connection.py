@@ -24,15 +24,12 @@ from motet.rooms.hub import Hub
 from motet.rooms.member import Member
 from motet.rooms.seat import Seat
 from motet.rooms.served import Served
+from motet.rooms.slowing import Slowing
 from motet.rooms.wire import Wire
 from motet.sync import HOCUSPOCUS, Awareness, BroadcastStateless, Dialect, Message
 
 CHALLENGE = 2.0
 """Seconds in which the owner of a claimed presence entry must show a sign of life [A6]."""
-
-
-TOLD_AGAIN = 1.0
-"""Seconds after which it is told once more that a socket is slowed down."""
 
 
 class Connection(ABC):
@@ -56,9 +53,7 @@ class Connection(ABC):
         self.round_trip: float | None = None
         """Seconds from the newest `probe` to anything that came from the peer after it."""
         self._pauses = 0
-        self._slow_until = 0.0
-        self._slow: asyncio.TimerHandle | None = None
-        self._told_slow = -TOLD_AGAIN
+        self._slow = Slowing(hub.now, self._tell_slow, self._speed_up)
         self._opened_at: float | None = None
         # Broadcasts that were read before a pause began; bounded by the read buffer, for nothing is read meanwhile.
         self._late: deque[tuple[Seat, Message]] = deque()
@@ -125,7 +120,7 @@ class Connection(ABC):
     def take(self, seat: Seat, message: Message) -> None:
         """A message other than an ordinary update, which may have a rate of its own. Raises ProtocolViolation."""
         if isinstance(message, BroadcastStateless):
-            if self._slow is not None:
+            if self._slow.is_on:
                 # It was read before the pause began. It goes to everybody, at a rate that the room shares.
                 self._late.append((seat, message))
                 return
@@ -136,39 +131,19 @@ class Connection(ABC):
 
     def slow_down(self, seconds: float) -> None:
         """[X31] Reads nothing more for so long; of several times the one that ends last counts."""
-        until = self.hub.now() + seconds
-        if seconds <= 0.0 or until <= self._slow_until or self.over:
+        if seconds <= 0.0 or self.over:
             return
-        if self._slow is None:
+        if not self._slow.is_on:
             self.pause()
-        else:
-            self._slow.cancel()
-        self._slow_until = until
-        if self.hub.now() - self._told_slow >= TOLD_AGAIN:
-            self._tell_slow(seconds)
-        self._stay_slow(seconds)
-
-    def _stay_slow(self, seconds: float) -> None:
-        part = min(seconds, TOLD_AGAIN)
-        self._slow = asyncio.get_running_loop().call_later(part, self._still_slow, seconds - part)
-
-    def _still_slow(self, left: float) -> None:
-        """It is told again and again: a long pause weighs as much as many short ones."""
-        if left <= 0.0:
-            self._speed_up()
-        else:
-            self._tell_slow(left)
-            self._stay_slow(left)
+        self._slow.last(seconds)
 
     def _tell_slow(self, seconds: float) -> None:
-        self._told_slow = self.hub.now()
         seat = next(iter(self.seats.values()), None)  # of several documents there is no telling which it is for
         room, user = ("", "") if seat is None else (seat.served.name, seat.member.grant.user)
         self.hub.observe(PeerSlowed(self.id, room, user, "socket", seconds))
 
     def _speed_up(self) -> None:
-        self._slow = None
-        while self._late and self._slow is None:
+        while self._late and not self._slow.is_on:
             seat, message = self._late.popleft()
             if self.seats.get(seat.group.document) is seat:  # else it has left, or had to
                 self.take(seat, message)
@@ -237,8 +212,7 @@ class Connection(ABC):
         """The socket is gone."""
         self.over = True
         self.meter.settle(self.hub.now())
-        if self._slow is not None:
-            self._slow.cancel()
+        self._slow.cancel()
         for document in list(self.seats):
             seat = self.give_up_seat(document)
             if seat is not None:

@@ -45,6 +45,7 @@ from motet.rooms.loading import loading
 from motet.rooms.room import Room
 from motet.rooms.seat import Hold
 from motet.rooms.served import Served
+from motet.rooms.steps import run
 
 log = structlog.get_logger("motet.rooms")
 
@@ -243,14 +244,7 @@ class Hub:
         """The replica of what is stored, built in steps between which other rooms go on. Raises StoreCorrupt."""
         if stored is None:
             return Replica()
-        steps = loading(stored)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as done:
-                replica: Replica = done.value
-                return replica
-            await asyncio.sleep(0)
+        return await run(loading(stored), pause=0.0)  # somebody waits for it
 
     async def reload(self, served: Served, memory: Replica | None = None) -> None:
         """A suspended room goes on as its log has it, if nothing came between; its members are asked for what that

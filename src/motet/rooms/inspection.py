@@ -79,6 +79,7 @@ class SnapshotInfo:
 
     seq: int
     at: int | None
+    """When it was written, in milliseconds since the epoch."""
     bytes: int
 
 

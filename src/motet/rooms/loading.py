@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from motet.crdt.replica import SLOW, Replica
+from motet.crdt.replica import SLOW, Replica, at_once
 from motet.errors import MalformedUpdate, StoreCorrupt
 from motet.ids import Seq
 from motet.persistence import Snapshot, StoredRoom
@@ -34,13 +34,7 @@ def loading(stored: StoredRoom) -> Generator[None, None, Replica]:
 
 def load(stored: StoredRoom) -> Replica:
     """The same, at once."""
-    steps = loading(stored)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            replica: Replica = done.value
-            return replica
+    return at_once(loading(stored))
 
 
 def snapshot_of(replica: Replica, head: Seq, at: int) -> Snapshot:

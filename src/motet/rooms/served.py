@@ -40,12 +40,10 @@ from motet.rooms.host import Host
 from motet.rooms.member import Member
 from motet.rooms.room import Room
 from motet.rooms.seat import Group, Hold, Owner, Seat
+from motet.rooms.slowing import Slowing
 from motet.rooms.traffic import Traffic
 from motet.rooms.wire import Wire
 from motet.sync import Dialect, Message, Update
-
-TOLD_AGAIN = 1.0
-"""Seconds after which it is told once more that a room is slowed down."""
 
 KINDS = ((IdConflict, "conflict"), (MalformedUpdate, "malformed"), (OverQuota, "quota"), (Forbidden, "lane"))
 """Why an edit is refused, in a word; the first that fits."""
@@ -85,8 +83,7 @@ class Served:
         self._presence: asyncio.Handle | None = None
         self._presence_at = 0.0
         self._working = False
-        self._slow: asyncio.TimerHandle | None = None
-        self._told_slow = -TOLD_AGAIN
+        self._slow = Slowing(host.now, self._tell_slow, self._speed_up)
 
     # ---- seats
 
@@ -334,7 +331,7 @@ class Served:
         host.submit(self, rows, trace)
         slow = host.rates.edited(self.name, len(rows), size, now)
         if slow:
-            self._slow_down(slow, now)
+            self._slow_down(slow)
 
     def _trace(self, rows: Sequence[Row], size: int) -> Trace | None:
         """Of a tick that is sampled: what was taken is with the others, and on its way to the disk."""
@@ -350,34 +347,16 @@ class Served:
         trace.part("commit")
         return trace
 
-    def _slow_down(self, seconds: float, now: float) -> None:
+    def _slow_down(self, seconds: float) -> None:
         """[X35] The room is over its rate: nobody in it is read for so long."""
         for seat in self.seats.values():
             seat.hold(Hold.RATE)
-        if self._slow is not None:
-            self._slow.cancel()
-        if now - self._told_slow >= TOLD_AGAIN:
-            self._tell_slow(seconds)
-        self._stay_slow(seconds)
-
-    def _stay_slow(self, seconds: float) -> None:
-        part = min(seconds, TOLD_AGAIN)
-        self._slow = asyncio.get_running_loop().call_later(part, self._still_slow, seconds - part)
-
-    def _still_slow(self, left: float) -> None:
-        """It is told again and again: a long pause weighs as much as many short ones."""
-        if left <= 0.0:
-            self._speed_up()
-        else:
-            self._tell_slow(left)
-            self._stay_slow(left)
+        self._slow.last(seconds)
 
     def _tell_slow(self, seconds: float) -> None:
-        self._told_slow = self.host.now()
         self.host.observe(PeerSlowed("", self.name, "", "room", seconds))
 
     def _speed_up(self) -> None:
-        self._slow = None
         for seat in self.seats.values():
             seat.release(Hold.RATE)
 

@@ -12,12 +12,12 @@ PAUSE = 0.002
 T = TypeVar("T")
 
 
-async def run(steps: Generator[None, None, T]) -> T:
-    """The result of what goes in steps; others run between them."""
+async def run(steps: Generator[None, None, T], pause: float | None = None) -> T:
+    """The result of what goes in steps; others run between them, for `pause` seconds (PAUSE)."""
     while True:
         try:
             next(steps)
         except StopIteration as done:
             result: T = done.value
             return result
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(PAUSE if pause is None else pause)

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from typing import NamedTuple
 
 from motet.access import Role, Roles
-from motet.crdt.replica import DROPPED, SLOW, TAKEN, Replica
+from motet.crdt.replica import DROPPED, SLOW, TAKEN, Replica, at_once
 from motet.errors import Forbidden, MalformedUpdate, MotetError, OverQuota, ProtocolViolation
 from motet.rooms.effects import NOTHING, Dismiss, Effect, Effects, Out, Refused, Send, Why, WorkDone, WorkOn
 from motet.rooms.limits import NO_STRUCTS, PARKED, RoomLimits
@@ -108,12 +108,7 @@ class Taking:
         if verdict is Verdict.TAKE:
             return self.replica.take(data, member.id)
         if verdict is Verdict.WITHIN:
-            steps = self.replica.take_within(data, member.id, self.permit.mine(member))
-            while True:
-                try:
-                    next(steps)
-                except StopIteration as done:
-                    return int(done.value)
+            return at_once(self.replica.take_within(data, member.id, self.permit.mine(member)))
         return DROPPED if verdict is Verdict.UNKNOWN else TAKEN
 
     def _take_own_slowly(self, member: Member, data: bytes, answer: bool) -> Generator[None, None, int]:

@@ -7,7 +7,7 @@ from motet.crdt.replica.news import News
 from motet.crdt.replica.probe import Holding, Lack, as_text, holding, lack, lowered, state_vector
 from motet.crdt.replica.replica import Replica
 from motet.crdt.replica.scan import MAX_CLIENTS, MAX_CLOCK, read_state_vector
-from motet.crdt.replica.slow import SLOW
+from motet.crdt.replica.slow import SLOW, at_once
 from motet.crdt.replica.survey import Touched
 from motet.crdt.replica.taker import DROPPED, TAKEN
 from motet.crdt.replica.values import MAX_DEPTH
@@ -27,6 +27,7 @@ __all__ = [
     "Replica",
     "Touched",
     "as_text",
+    "at_once",
     "batches",
     "holding",
     "lack",

@@ -7,7 +7,7 @@ integrated in slices. A slice may be one struct of any size: a megabyte of text 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from typing import Final
+from typing import Final, TypeVar
 
 from motet.crdt.replica.conflict import Comparison
 from motet.crdt.replica.gate import Piece, Waits
@@ -35,6 +35,17 @@ _VALUE_BYTES: Final = 8 << 10  # of one struct's values walked in a step
 _RANGES: Final = 512  # deleted ranges in a step
 
 Steps = Generator[None, None, None]
+T = TypeVar("T")
+
+
+def at_once(steps: Generator[None, None, T]) -> T:
+    """The result of work in steps, with nothing between them."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            result: T = done.value
+            return result
 
 
 class SlowTake:
