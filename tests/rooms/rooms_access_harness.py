@@ -161,7 +161,7 @@ class ClockedHub(Hub):
         return self.seconds
 
     def wall_clock(self) -> int:
-        return int(self.seconds * 1000)
+        return int(self.seconds * 1000 + 1e-6)  # 1012.001 s are 1012000.9999… ms
 
     def guard(self, served: Served, step: Callable[[], None]) -> None:
         def noting() -> None:

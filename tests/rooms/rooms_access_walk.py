@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import ClassVar
 
 from rooms_access_harness import ROOT, Wire
-from rooms_access_people import LANES, Device, Piece, Socket, auth
+from rooms_access_people import LANES, Device, Piece, Socket, auth, marks
 from rooms_access_world import ROOMS, USERS, View, World, at_once, turn
 
 from motet.errors import MotetError, Unavailable
 from motet.ids import RoomName, UserId
-from motet.rooms.connection_hocuspocus import FRESH_TOKEN
-from motet.sync import HOCUSPOCUS
+from motet.rooms.connection_hocuspocus import FRESH_TOKEN, HocuspocusConnection
+from motet.sync import HOCUSPOCUS, SyncStep2, Update
 
 STEPS = 150
 ROLES = ("viewer", "commenter", "commenter", "editor", "editor", "editor", "none")
@@ -249,15 +249,22 @@ class Walk:
         assert room not in world.house.disk._rooms
 
     def _bury(self, room: RoomName) -> None:
-        """People forget the documents of a deleted room; nothing of them is ever to be seen again."""
+        """People forget the documents of a deleted room; nothing of them is ever to be seen again. What the server
+        holds for a document that is still being opened came to whatever room is then of that name."""
         world = self.world
         world.views[room] = View()
         for device in world.devices:
             if device.room == room:
-                world.buried |= {piece.mark for piece in device.typed}
+                world.buried |= {piece.mark for piece in device.typed} - self._held_for(device)
                 device.typed, device.deletes, device.clock = [], [], 0
                 device.client = next(world.clients)
                 device.outbox.clear()
+
+    def _held_for(self, device: Device) -> set[int]:
+        connection = device.socket.connection
+        document = connection._documents.get(device.address) if isinstance(connection, HocuspocusConnection) else None
+        held = () if document is None else document.held
+        return {mark for message in held if isinstance(message, Update | SyncStep2) for mark in marks(message.data)}
 
     async def recreate_room(self) -> None:
         """The name of a deleted room is given free."""

@@ -31,6 +31,17 @@ def test_nobody_writes_or_hears_what_they_may_not(first: int) -> None:
         walk(seed)
 
 
+@pytest.mark.parametrize("seed", [111114393, 311111415, 411115590])
+def test_what_waits_for_a_room_to_open_is_for_whatever_room_that_is(seed: int) -> None:
+    """[X43] [X56] The name was deleted and given free in between; the edits had never been in the deleted room."""
+    walk(seed)
+
+
+def test_a_grant_that_ends_within_a_millisecond_of_the_sweep_has_ended() -> None:
+    """[X6]"""
+    walk(411112927)
+
+
 def test_nobody_writes_or_hears_what_they_may_not_in_schedules_never_seen() -> None:
     """[X1] [X2] [X3] The same, with fresh seeds."""
     first = seeds.fresh()
