@@ -151,6 +151,9 @@ class RoomsOf:
 
     def observe(self, event: object) -> None: ...
 
+    def now(self) -> float:
+        return 0.0
+
     def join_trace(self, *about: object) -> Trace:
         return UNTRACED
 
