@@ -38,7 +38,7 @@ from motet.errors import ConfigError, Forbidden, MalformedUpdate, MotetError
 from motet.gateway import Connection, Gateway, GatewaySettings, ListenSettings, Refusal, Server, Upgrade
 from motet.ids import RoomName, is_room_name
 from motet.observability import LOGS, AccessRefused, Drained, Fan, Observer, Recent, sentry, tracing, write_line
-from motet.persistence import Journal, SqliteStore, free_bytes
+from motet.persistence import Journal, SqliteStore, Store, free_bytes
 from motet.rooms import (
     Administration,
     Administrator,
@@ -219,41 +219,18 @@ class App:
 
     async def _run(self, store: SqliteStore, on_started: Callable[[str], None]) -> None:
         settings = self.settings
-        journal = Journal(store, settings.max_journal_bytes, lambda: self.hub.journal_drained())
-        source: Authenticator = self.sources or OpenAccess()
-        rulings = Rulings.of(await store.records(KIND))
-        self.access = Access(source, self.roles, rulings, time.time, is_open=settings.open)
-        recent = Recent()
         traced = tracing(os.environ, __version__)
+        recent = Recent()
         listeners: list[Observer] = [write_line, recent] if traced is None else [write_line, recent, traced]
-        self.hub = Hub(settings, store, journal, self.access, self.seed, Fan(listeners))
+        gateway = await self.assemble(store, Documents(), Fan(listeners))
         self.hub.tracing = traced
         self.hub.errors.send = sentry(os.environ, __version__)
-        asyncio.get_running_loop().set_exception_handler(self.hub.errors.of_loop)
         LOGS.counts = self.hub.counts
-        self.documents = Documents()
-        self.convergence = Convergence(self.hub, self.documents)
-        self.keeper = Keeper(self.hub, lambda: free_bytes(settings.data))
-        forget = self.sources.forget if self.sources is not None else lambda user: None
-        self.administration = Administration(self.hub, forget, self.keeper.compact)
-        keys = self.sources.jwks if self.sources is not None else None
-
-        def refused(upgrade: Upgrade, error: MotetError) -> None:
-            self._refused(upgrade, "", error)
-
-        gateway = Gateway(self.accept, gateway_settings(settings, self.proxies), self.hub.errors.report, refused)
-
-        def sockets() -> int:
-            return gateway.statistics().connections
-
-        self.watch = Watch(self.hub, sockets, keys)
         looks = Inspection(self.hub, recent)
         console = Console(self.hub, looks, self.administration, self.watch.history, self.documents)
-        app = build(console, sockets, self.origins)
-        server = Server(cast(ASGIApplication, app), gateway, listen_settings(settings), self._drain, self._stopped)
-        self.keeper.start()
-        self.watch.start()
-        self.convergence.start()
+        app = build(console, self._sockets, self.origins)
+        server = Server(cast(ASGIApplication, app), gateway, listen_settings(settings), self.drain, self.stopped)
+        self.start()
         # What is here stays: the collector need not look at it again. Rooms make few cycles, so it may come seldom.
         gc.collect()
         gc.freeze()
@@ -264,18 +241,56 @@ class App:
         finally:
             announcing.cancel()
 
+    async def assemble(self, store: Store, documents: Documents, observe: Observer) -> Gateway:
+        """Puts the server together on the running loop, all but what listens. Raises Unavailable, StoreCorrupt."""
+        settings = self.settings
+        journal = Journal(store, settings.max_journal_bytes, lambda: self.hub.journal_drained())
+        source: Authenticator = self.sources or OpenAccess()
+        rulings = Rulings.of(await store.records(KIND))
+        self.access = Access(source, self.roles, rulings, time.time, is_open=settings.open)
+        self.hub = Hub(settings, store, journal, self.access, self.seed, observe)
+        asyncio.get_running_loop().set_exception_handler(self.hub.errors.of_loop)
+        self.documents = documents
+        self.convergence = Convergence(self.hub, documents)
+        self.keeper = Keeper(self.hub, self.free_bytes)
+        forget = self.sources.forget if self.sources is not None else lambda user: None
+        self.administration = Administration(self.hub, forget, self.keeper.compact)
+
+        def refused(upgrade: Upgrade, error: MotetError) -> None:
+            self._refused(upgrade, "", error)
+
+        made = gateway_settings(settings, self.proxies)
+        self.gateway = Gateway(self.accept, made, self.hub.errors.report, refused)
+        self.watch = Watch(self.hub, self._sockets, self.sources.jwks if self.sources is not None else None)
+        return self.gateway
+
+    def free_bytes(self) -> int:
+        """Of the disk that the data are on. Raises Unavailable."""
+        return free_bytes(self.settings.data)
+
+    def _sockets(self) -> int:
+        return self.gateway.statistics().connections
+
+    def start(self) -> None:
+        """What looks after the rooms begins to. Needs a running loop."""
+        self.keeper.start()
+        self.watch.start()
+        self.convergence.start()
+
     async def _announce(self, server: Server, on_started: Callable[[str], None]) -> None:
         await server.started.wait()
         url = address(self.settings, server.port)
         log.info("serving", url=url, data=str(self.settings.data), open=self.settings.open)
         on_started(url)
 
-    async def _drain(self) -> None:
+    async def drain(self) -> None:
+        """The first step of a stop: no room is opened any more, and /readyz is red."""
         self._draining_at = time.monotonic()
         self.hub.draining = True
         self.hub.health.degrade("draining", "the server is stopping")
 
-    async def _stopped(self) -> None:
+    async def stopped(self) -> None:
+        """The last: nobody is connected any more, and what they left is finished."""
         await self.convergence.stop()
         await self.documents.close()
         await self.keeper.stop()

@@ -64,6 +64,20 @@ class Server:
         self._uvicorn.force_exit = self._uvicorn.force_exit or at_once
 
 
+async def send_away(
+    gateway: Gateway,
+    on_drain: Callable[[], Awaitable[None]],
+    on_stopped: Callable[[], Awaitable[None]],
+    hurry: Callable[[], bool],
+) -> None:
+    """The stop of all but HTTP, in its order (see `Server`); `hurry` says whether it is to be cut short."""
+    gateway.refuse_newcomers()
+    await on_drain()
+    await gateway.drain(hurry)
+    gateway.stop()
+    await on_stopped()
+
+
 def _config(app: ASGIApplication, listen: ListenSettings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
@@ -155,11 +169,7 @@ class _Uvicorn(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
             server.close()
-        self._gateway.refuse_newcomers()
-        await self._on_drain()
-        await self._gateway.drain(hurry=lambda: self.force_exit)
-        self._gateway.stop()
-        await self._on_stopped()
+        await send_away(self._gateway, self._on_drain, self._on_stopped, hurry=lambda: self.force_exit)
         await super().shutdown(sockets)
         if self.force_exit:
             # uvicorn leaves it out then, and the application hears of a cancelled task instead.
