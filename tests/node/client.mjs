@@ -5,6 +5,7 @@
 //
 // A client is a Y.Doc with the text "text", the map "map", the arrays "array" and "comments", and one provider, used as an
 // application uses it. Nothing of a provider is replaced but its WebSocket class, which counts. The process ends with its stdin.
+import { createHash } from 'node:crypto'
 import { createInterface } from 'node:readline'
 import { WebSocket } from 'ws'
 import * as Y from 'yjs'
@@ -221,6 +222,8 @@ const OPERATIONS = {
   undo (client) { client.undoManager.undo() },
   report (client) { return client.report() },
   content (client) { return client.content() },
+  /** The exact state hash: SHA-256 of Yjs's encoded snapshot. */
+  hash (client) { return createHash('sha256').update(Y.encodeSnapshot(Y.snapshot(client.doc))).digest('hex') },
   /** Edits, and kills the process `pid` in the very callback in which the provider says that all is saved. */
   killWhenSaved (client, { edits, pid }) {
     client.victim = pid

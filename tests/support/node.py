@@ -143,6 +143,10 @@ class NodeClient:
         """Breaks its TCP connection; the provider reconnects as it likes."""
         await self._ask("cut")
 
+    async def state_hash(self) -> str:
+        """The exact state hash of its document, as Yjs computes it."""
+        return str(await self._ask("hash"))
+
     async def destroy(self) -> None:
         """The provider's own destroy(): it leaves for good."""
         await self._ask("destroy")
