@@ -13,7 +13,7 @@ from typing import Final, Protocol, TypeAlias
 from motet import varint
 from motet.simulation.ports import Timer, Timers
 
-Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 State: TypeAlias = dict[str, Json]
 
 OUTDATED_SECONDS: Final = 30.0

@@ -44,9 +44,9 @@ _RARELY, _OFTEN = 0.004, 0.25
 class Edit(NamedTuple):
     """One local transaction: the ids it made, `length` from `clock` on, and what it deleted, `(client, clock, length)`.
 
-    `mark` is None if it added nothing that can carry one. `at` is in virtual seconds."""
+    `marks` are in what it added. `at` is in virtual seconds."""
 
-    mark: int | None
+    marks: tuple[int, ...]
     lane: str
     client: int
     clock: int
@@ -66,12 +66,13 @@ class Device:
         self.on_update: Callable[[bytes], None] | None = None
         """Is given the update of every edit, after it: the client that shows this document."""
         self.unsaved: list[Edit] = []
-        """Those that no client of it has called saved. Grows for a dialect that never says so."""
+        """Those that no client of it has called saved: Hocuspocus keeps it, y-websocket knows nothing of it."""
         self._rnd = rnd
         self._marks = marks
         self._timers = timers
         self._editing = False
         self._update = _NOTHING
+        self._made: list[int] = []
         self._open(client)
 
     def _open(self, client: int) -> None:
@@ -126,20 +127,20 @@ class Device:
         """One transaction of a random kind, in this lane or in any; None if it came to nothing."""
         if lane is None:
             lane = COMMENTS if self._rnd.random() < _OFTEN else CONTENT
-        self._editing, self._update = True, _NOTHING
+        self._editing, self._update, self._made = True, _NOTHING, []
         try:
             with self._doc.transaction():
-                mark = self._change(lane)
+                self._change(lane)
         finally:
             self._editing = False
         if self._update == _NOTHING:
             return None
-        edit = self._edit(mark, lane)
+        edit = self._edit(lane)
         if self.on_update is not None:
             self.on_update(self._update)
         return edit
 
-    def _edit(self, mark: int | None, lane: str) -> Edit:
+    def _edit(self, lane: str) -> Edit:
         blocks, deletions = scan(self._update, {})
         start = self._clock
         if blocks:
@@ -147,38 +148,30 @@ class Device:
             structs = blocks[0][1]
             start, self._clock = structs[0][0], structs[-1][0] + structs[-1][1]
         deletes = tuple((client, a, z - a) for client, a, z in deletions)
-        return Edit(mark, lane, self.client, start, self._clock - start, deletes, self._timers.now())
+        return Edit(tuple(self._made), lane, self.client, start, self._clock - start, deletes, self._timers.now())
 
-    def _change(self, lane: str) -> int | None:
+    def _change(self, lane: str) -> None:
         change = self._comment if lane == COMMENTS else self._rnd.choices(_KINDS, _WEIGHTS)[0].__get__(self)
-        mark: int | None = change()
+        change()
         while self._rnd.random() < _OFTEN:
-            mark = self._again(lane, mark)
-        return mark
+            (self._comment if lane == COMMENTS else self._type)()
 
-    def _again(self, lane: str, mark: int | None) -> int | None:
-        """Another edit in the same transaction. The mark stays the first one."""
-        second = self._comment() if lane == COMMENTS else self._type()
-        return second if mark is None else mark
-
-    def _mark(self) -> tuple[int, str]:
+    def _mark(self) -> str:
         number = next(self._marks)
-        if self._rnd.random() >= _RARELY:
-            return number, f"<{number}>"
-        return number, f"<{number}>" + "." * self._rnd.randrange(_PADDING)
+        self._made.append(number)
+        return f"<{number}>" if self._rnd.random() >= _RARELY else f"<{number}>" + "." * self._rnd.randrange(_PADDING)
 
-    def _type(self) -> int | None:
+    def _type(self) -> None:
         size = len(self._text)
         if size > _LONG_TEXT:
             self._erase()
-            return None
-        mark, text = self._mark()
+            return
+        text = self._mark()
         at = self._rnd.randint(0, size)
         if self._rnd.random() < _OFTEN:
             self._text.insert(at, text, {self._rnd.choice(_FORMATS): True})
         else:
             self._text.insert(at, text)
-        return mark
 
     def _erase(self) -> None:
         size = len(self._text)
@@ -194,43 +187,41 @@ class Device:
             end = min(size, start + self._rnd.randint(1, 20))
             self._text.format(start, end, {self._rnd.choice(_FORMATS): self._rnd.choice((True, None))})
 
-    def _move(self) -> int | None:
+    def _move(self) -> None:
         """Cuts some text and pastes it elsewhere: what was `<12>` is made anew by another client, without a mark."""
         self._erase()
-        return self._type()
+        self._type()
 
-    def _set(self) -> int | None:
+    def _set(self) -> None:
         key = self._rnd.choice(_KEYS)
         if key in self._board and self._rnd.random() < _OFTEN:
             del self._board[key]
-            return None
-        mark, text = self._mark()
+            return
+        text = self._mark()
         self._board[key] = text
-        return mark
 
-    def _put(self) -> int | None:
-        return self._fill(self._list)
+    def _put(self) -> None:
+        self._fill(self._list)
 
-    def _comment(self) -> int | None:
-        return self._fill(self._comments)
+    def _comment(self) -> None:
+        self._fill(self._comments)
 
-    def _fill(self, array: Array[Any]) -> int | None:
+    def _fill(self, array: Array[Any]) -> None:
         """Inserts into or deletes from an array, or sets a key of a map that is in it."""
         size = len(array)
         if size and (size > _MANY or self._rnd.random() < _OFTEN):
             start = self._rnd.randrange(size)
             del array[start : min(size, start + self._rnd.randint(1, 3 if size <= _MANY else size))]
-            return None
-        mark, text = self._mark()
+            return
+        text = self._mark()
         chosen = array[self._rnd.randrange(size)] if size and self._rnd.random() < _OFTEN else None
         if isinstance(chosen, Map):
             chosen[self._rnd.choice(_KEYS)] = text
         else:
             value: object = Map({"by": text}) if self._rnd.random() < _OFTEN else text
             array.insert(self._rnd.randint(0, size), value)
-        return mark
 
-    def _write_xml(self) -> int | None:
+    def _write_xml(self) -> None:
         """Inserts or deletes an element, sets or deletes an attribute, or adds a text to an element."""
         children = self._page.children
         size = len(children)
@@ -241,18 +232,17 @@ class Device:
         key = self._rnd.choice(_KEYS)
         if isinstance(element, XmlElement) and key in element.attributes:
             del element.attributes[key]
-            return None
-        mark, text = self._mark()
+            return
+        text = self._mark()
         if not isinstance(element, XmlElement):
             children.insert(self._rnd.randint(0, size), XmlElement(self._rnd.choice(_TAGS), {"id": text}))
         elif self._rnd.random() < 0.5:
             element.children.append(XmlText(text))
         else:
             element.attributes[key] = text
-        return mark
 
 
-_KINDS: Final[tuple[Callable[[Device], int | None], ...]] = (
+_KINDS: Final[tuple[Callable[[Device], None], ...]] = (
     Device._type,
     Device._erase,
     Device._format,
