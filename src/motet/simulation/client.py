@@ -44,7 +44,7 @@ class Notices(Protocol):
         ...
 
     def edited(self, device: Device, edit: Edit) -> None:
-        """The user did something. It was sent, if there is a connection."""
+        """The user did something. It is sent next, if there is a connection."""
         ...
 
     def saved(self, device: Device, edits: Sequence[Edit]) -> None:
@@ -97,13 +97,17 @@ class Provider:
         self.denied_reason: str | None = None
         """Why it was refused, when it was, since it last asked."""
         self.awareness = Awareness(device.client, client.timers, self.awareness_changed)
-        device.on_update = self.updated
+        device.on_edit = self._edited
+
+    def _edited(self, edit: Edit, update: bytes) -> None:
+        self.client.notices.edited(self.device, edit)
+        self.updated(edit, update)
 
     def awareness_changed(self, clients: list[int], *, by_provider: bool) -> None:
         """Something to be sent."""
         raise NotImplementedError
 
-    def updated(self, update: bytes) -> None:
+    def updated(self, edit: Edit, update: bytes) -> None:
         """An edit to be sent."""
         raise NotImplementedError
 
@@ -206,10 +210,7 @@ class Client(ABC):
 
     def edit(self, device: Device, lane: str | None = None) -> Edit | None:
         """The user does something to a document, connected or not; None if it came to nothing."""
-        edit = device.edit(lane)
-        if edit is not None:
-            self.notices.edited(device, edit)
-        return edit
+        return device.edit(lane)
 
     def set_presence(self, device: Device, state: State | None) -> None:
         """Shows the user so; None: does not show them."""
@@ -283,4 +284,4 @@ class Client(ABC):
         self.connected = False
         for provider in self.providers:
             provider.synced = False
-            provider.device.on_update = None
+            provider.device.on_edit = None

@@ -24,7 +24,7 @@ from motet.simulation.client import (
 )
 from motet.simulation.client_hocuspocus_provider import HocuspocusProvider
 from motet.simulation.client_traits import HocuspocusTraits, Kind, Retries
-from motet.simulation.device import Device, Edit
+from motet.simulation.device import Device
 from motet.simulation.ports import Timer
 from motet.sync import HOCUSPOCUS
 
@@ -111,12 +111,6 @@ class HocuspocusClient(Client):
         for provider in self.providers:
             if provider.device is device:
                 provider.reattach()
-
-    def edit(self, device: Device, lane: str | None = None) -> Edit | None:
-        edit = super().edit(device, lane)
-        if edit is not None:
-            device.unsaved.append(edit)
-        return edit
 
     # ---- connecting
 

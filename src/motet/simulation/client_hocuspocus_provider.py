@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from motet import varint
 from motet.simulation.client import NotUnderstood, Provider
 from motet.simulation.client_traits import Kind
-from motet.simulation.device import Device
+from motet.simulation.device import Device, Edit
 from motet.sync import HOCUSPOCUS
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ class HocuspocusProvider(Provider):
         if self._attached:
             self.client.send(payload)
 
-    def updated(self, update: bytes) -> None:
+    def updated(self, edit: Edit, update: bytes) -> None:
+        self.device.unsaved.append(edit)
         self.unsynced += 1
         self._send(HOCUSPOCUS.update(self.address, update))
 

@@ -22,7 +22,7 @@ from motet.simulation.client import (
     Surroundings,
 )
 from motet.simulation.client_traits import YjsTraits
-from motet.simulation.device import Device
+from motet.simulation.device import Device, Edit
 from motet.sync import YJS, Awareness, QueryAwareness, SyncStep1, SyncStep2, Update
 
 _AUTH: Final = 2
@@ -41,7 +41,7 @@ class YjsProvider(Provider):
 
     client: YjsClient
 
-    def updated(self, update: bytes) -> None:
+    def updated(self, edit: Edit, update: bytes) -> None:
         self.client.send(YJS.update("", update))
 
     def awareness_changed(self, clients: list[int], *, by_provider: bool) -> None:

@@ -5,6 +5,7 @@ Every edit that adds carries a mark, `<123>`, in its content: whose bytes travel
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -28,6 +29,7 @@ COMMENTS: Final = "comments"
 """The lane of the root of that name, and the root."""
 LANES: Final = (CONTENT, COMMENTS)
 
+_MARK: Final = re.compile(rb"<(\d+)>")
 _NOTHING: Final = b"\0\0"
 """The update of a transaction that changed nothing."""
 _KEYS: Final = tuple(f"key{n}" for n in range(6))
@@ -63,8 +65,8 @@ class Device:
 
     def __init__(self, room: str, client: int, rnd: Random, marks: Iterator[int], timers: Timers) -> None:
         self.room = room
-        self.on_update: Callable[[bytes], None] | None = None
-        """Is given the update of every edit, after it: the client that shows this document."""
+        self.on_edit: Callable[[Edit, bytes], None] | None = None
+        """Is given every edit with its update: by the client that shows this document."""
         self.unsaved: list[Edit] = []
         """Those that no client of it has called saved: Hocuspocus keeps it, y-websocket knows nothing of it."""
         self._rnd = rnd
@@ -72,7 +74,6 @@ class Device:
         self._timers = timers
         self._editing = False
         self._update = _NOTHING
-        self._made: list[int] = []
         self._open(client)
 
     def _open(self, client: int) -> None:
@@ -127,7 +128,7 @@ class Device:
         """One transaction of a random kind, in this lane or in any; None if it came to nothing."""
         if lane is None:
             lane = COMMENTS if self._rnd.random() < _OFTEN else CONTENT
-        self._editing, self._update, self._made = True, _NOTHING, []
+        self._editing, self._update = True, _NOTHING
         try:
             with self._doc.transaction():
                 self._change(lane)
@@ -136,8 +137,8 @@ class Device:
         if self._update == _NOTHING:
             return None
         edit = self._edit(lane)
-        if self.on_update is not None:
-            self.on_update(self._update)
+        if self.on_edit is not None:
+            self.on_edit(edit, self._update)
         return edit
 
     def _edit(self, lane: str) -> Edit:
@@ -148,18 +149,23 @@ class Device:
             structs = blocks[0][1]
             start, self._clock = structs[0][0], structs[-1][0] + structs[-1][1]
         deletes = tuple((client, a, z - a) for client, a, z in deletions)
-        return Edit(tuple(self._made), lane, self.client, start, self._clock - start, deletes, self._timers.now())
+        # Read off the bytes: a later step of the transaction may have deleted what an earlier one made.
+        marks = tuple([int(mark) for mark in _MARK.findall(self._update)])
+        return Edit(marks, lane, self.client, start, self._clock - start, deletes, self._timers.now())
 
     def _change(self, lane: str) -> None:
-        change = self._comment if lane == COMMENTS else self._rnd.choices(_KINDS, _WEIGHTS)[0].__get__(self)
-        change()
-        while self._rnd.random() < _OFTEN:
-            (self._comment if lane == COMMENTS else self._type)()
+        """One step, and now and then more of them."""
+        if lane == COMMENTS:
+            self._comment()
+        else:
+            self._rnd.choices(_STEPS, _WEIGHTS)[0](self)
+        if self._rnd.random() < _OFTEN:
+            self._change(lane)
 
     def _mark(self) -> str:
-        number = next(self._marks)
-        self._made.append(number)
-        return f"<{number}>" if self._rnd.random() >= _RARELY else f"<{number}>" + "." * self._rnd.randrange(_PADDING)
+        """New content."""
+        mark = f"<{next(self._marks)}>"
+        return mark if self._rnd.random() >= _RARELY else mark + "." * self._rnd.randrange(_PADDING)
 
     def _type(self) -> None:
         size = len(self._text)
@@ -197,8 +203,7 @@ class Device:
         if key in self._board and self._rnd.random() < _OFTEN:
             del self._board[key]
             return
-        text = self._mark()
-        self._board[key] = text
+        self._board[key] = self._mark()
 
     def _put(self) -> None:
         self._fill(self._list)
@@ -227,7 +232,7 @@ class Device:
         size = len(children)
         if size and (size > _MANY or self._rnd.random() < _OFTEN):
             del children[self._rnd.randrange(size)]
-            return None
+            return
         element = children[self._rnd.randrange(size)] if size and self._rnd.random() < 0.5 else None
         key = self._rnd.choice(_KEYS)
         if isinstance(element, XmlElement) and key in element.attributes:
@@ -242,7 +247,7 @@ class Device:
             element.attributes[key] = text
 
 
-_KINDS: Final[tuple[Callable[[Device], None], ...]] = (
+_STEPS: Final[tuple[Callable[[Device], None], ...]] = (
     Device._type,
     Device._erase,
     Device._format,
