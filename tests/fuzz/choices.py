@@ -47,6 +47,10 @@ class Choices:
         size = self.byte()
         return self.bytes(self.byte() << 8 | self.byte() if size == _LONG else size)
 
+    def part(self) -> Choices:
+        """Choices of their own: however many are read of them, what follows means the same."""
+        return Choices(self.blob())
+
     def text(self) -> str:
         """A blob as text, whatever is in it."""
         return self.blob().decode("utf-8", "surrogateescape")

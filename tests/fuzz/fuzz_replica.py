@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from choices import Choices
+from made_updates import made_update
 
 from motet.crdt.replica import (
     DROPPED,
@@ -126,6 +127,7 @@ class Play:
         self._heard, self._heard_in_parts = Replica(), Replica()
         self._judge = Judge()
         self._taken_bytes = 0
+        self._slow_follows = True
         self._has_graves = False  # compaction drew deletes that no update says
 
     def run(self) -> None:
@@ -136,8 +138,10 @@ class Play:
                 break
             what = choices.byte()
             act, author = what & 7, 1 + (what >> 6)
-            if act < 4:
+            if act < 2:
                 self._take(choices.blob(), author)
+            elif act < 4:
+                self._take(made_update(choices.part()), author)
             elif act == 4:
                 self._tell()
             elif act == 5:
@@ -191,12 +195,20 @@ class Play:
         return seen
 
     def _take_slowly(self, update: bytes, author: int, answer: int) -> None:
-        slowly = at_once(self._slow.take_slowly(update, author))
+        if not self._slow_follows:
+            return
+        waits = self._slow.waiting_bytes
+        try:
+            slowly = at_once(self._slow.take_slowly(update, author))
+        except IdConflict:
+            assert waits  # a part let in what had waited, which another part contradicts
+            self._slow_follows = False
+            return
         assert min(slowly, 1) == min(answer, 1)
 
     def _refuse_slowly(self, update: bytes, author: int, error: MalformedUpdate | None) -> None:
         """In steps the same is refused, but for what is only known to be torn when it is too late."""
-        if error is not None and not isinstance(error, IdConflict):
+        if not self._slow_follows or (error is not None and not isinstance(error, IdConflict)):
             return
         before = state(self._slow)
         try:
@@ -230,12 +242,14 @@ class Play:
 
     def _compare(self) -> None:
         """Whoever took the same in another way holds the same."""
-        listeners = () if self._has_graves else (self._heard, self._heard_in_parts)
-        for other in (self._slow, *listeners):
+        others = [] if self._has_graves else [self._heard, self._heard_in_parts]
+        if self._slow_follows:
+            others.append(self._slow)
+            assert bool(self._slow.waiting_bytes) == bool(self._quick.waiting_bytes)
+        for other in others:
             assert other.ends() == self._quick.ends()
             assert other.state_hash() == self._quick.state_hash()
             assert at_once(self._quick.differs(other)) is None
-        assert bool(self._slow.waiting_bytes) == bool(self._quick.waiting_bytes)
         assert self._quick.waiting_bytes <= MAX_WAITING
         assert len(self._quick.encode()) <= 8 * self._taken_bytes + 64
 
@@ -246,7 +260,7 @@ class Play:
             self._judge.knows_ids = self._judge.knows_content = False
 
     def _compact(self) -> None:
-        for replica in (self._quick, self._slow):  # both, or one knows less of what was there than the other
+        for replica in (self._slow, self._quick):  # both, or one knows less of what was there than the other
             ends, before = replica.ends(), deleted(replica)
             at_once(replica.compact())
             after = deleted(replica)

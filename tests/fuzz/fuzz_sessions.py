@@ -7,12 +7,13 @@ holds what the room holds, and so does the log; and an honest newcomer is served
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 from choices import Choices
 from instant_loop import InstantLoop
-from session_stage import ADDRESSES, ROOM, TOKENS, USERS, Peer, Stage
+from made_updates import made_update
+from session_stage import ADDRESSES, TOKENS, USERS, Peer, Stage
 
 from motet.errors import MotetError
 from motet.sync import HOCUSPOCUS, YJS
@@ -21,7 +22,6 @@ from motet.varint import write, write_bytes
 STEPS: Final = 60
 SECONDS: Final = (0.0, 0.02, 0.5, 2.0, 6.0, 16.0, 31.0, 61.0)
 ROLES: Final = ("viewer", "commenter", "editor", "none", None)
-SAVED: Final = b"\x08\x01"
 
 
 class Play:
@@ -30,7 +30,6 @@ class Play:
     def __init__(self, choices: Choices, stage: Stage) -> None:
         self._choices = choices
         self._stage = stage
-        self._sent: Counter[tuple[int, str]] = Counter()
 
     async def run(self) -> None:
         """All of it, then the honest."""
@@ -49,7 +48,7 @@ class Play:
         what = choices.byte()
         act, who = what & 15, what >> 4
         if act == 15 or not stage.peers:
-            await stage.enter(USERS[who % len(USERS)], choices.one_of((YJS, HOCUSPOCUS)))
+            await self._enter(USERS[who % len(USERS)])
             return
         peer = stage.peers[who % len(stage.peers)]
         if act == 14:
@@ -63,11 +62,25 @@ class Play:
             if what & 1:
                 await asyncio.sleep(0)
 
+    async def _enter(self, user: str) -> None:
+        """Somebody's socket: of one dialect, or of the other, and then perhaps with the room opened at once."""
+        how, auth = self._choices.below(3), self._auth("a", user)
+        peer = await self._stage.enter(user, YJS if how == 0 else HOCUSPOCUS)
+        if peer is not None and how == 1:
+            self._tell(peer, lambda: peer.ear.received(auth))
+            await asyncio.sleep(0.01)
+
+    def _auth(self, address: str, token: str) -> bytes:
+        version = write_bytes(b"4.8.0") if self._choices.below(2) else b""
+        return write_bytes(address.encode()) + b"\2\0" + write_bytes(token.encode()) + version
+
     def _disturb(self, peer: Peer) -> None:
         """What the socket does by itself."""
         choices = self._choices
-        kind = choices.below(6)
-        if kind == 0:
+        kind = choices.below(7)
+        if kind == 6:
+            self._stage.hub.disk.broken = not self._stage.hub.disk.broken
+        elif kind == 0:
             peer.end(clean=False)
         elif kind == 1:
             peer.end(clean=True)
@@ -84,27 +97,28 @@ class Play:
 
     def _speak(self, peer: Peer, act: int) -> None:
         choices = self._choices
-        address = choices.one_of(ADDRESSES) if peer.names_documents else ""
+        address = choices.one_of(ADDRESSES)
         payload = choices.blob() if act == 0 else self._message(peer, act, address)
-        self._tell(peer, lambda: peer.connection.received(payload))
+        self._tell(peer, lambda: peer.ear.received(payload))
 
     def _message(self, peer: Peer, act: int, address: str) -> bytes:
         """A message of the peer's dialect, right or not quite."""
         choices, dialect = self._choices, peer.connection.dialect
         head = write_bytes(address.encode()) if peer.names_documents else b""
-        if act in (1, 2):
+        if act == 1:
             return dialect.update(address, choices.blob())
+        if act == 2:
+            return dialect.update(address, made_update(choices.part()))
         if act == 3:
             return dialect.update(address, peer.types(choices.one_of(("t", "comments", "u")), choices.below(3)))
         if act == 4:
             return dialect.sync_step1(address, choices.blob() or b"\0")
         if act == 5:
-            return dialect.sync_step2(address, choices.blob() or b"\0\0")
+            return dialect.sync_step2(address, choices.blob() or made_update(choices.part()))
         if act in (6, 7):
             return dialect.awareness(address, self._presence() if act == 6 else choices.blob())
         if act == 8:
-            version = write_bytes(b"4.8.0") if choices.below(2) else b""
-            return head + b"\2\0" + write_bytes(choices.one_of(TOKENS).encode()) + version
+            return self._auth(address, choices.one_of(TOKENS))
         if act == 9:
             return head + bytes((choices.below(12),)) + choices.blob()
         if act == 10:
@@ -118,12 +132,11 @@ class Play:
         state = choices.one_of(states)
         return b"\1" + write(1 + choices.below(4)) + write(choices.byte()) + write_bytes(state)
 
-    def _tell(self, peer: Peer, call: object) -> None:
+    def _tell(self, peer: Peer, call: Callable[[], None]) -> None:
         """A call of the gateway's, which closes the socket by a designed error and is told nothing else."""
         if peer.wire.closed is not None or not peer.wire.reading:
             return
         try:
-            assert callable(call)
             call()
         except MotetError as error:
             peer.connection.hang_up(error)
