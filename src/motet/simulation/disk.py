@@ -68,9 +68,9 @@ class Disk:
         """Nothing fails any more, but to a process that is dead."""
         self._process.faults.calm()
 
-    def fail_at(self, n: int) -> None:
+    def fail_at(self, n: int, full: bool = False) -> None:
         """The n-th step from now fails, and the others do not."""
-        self._process.faults.fail_at(n)
+        self._process.faults.fail_at(n, full)
 
     def crash_at(self, n: int) -> None:
         """At the n-th step from now the process dies: the step is done wholly, in part (torn at a byte or a sector), or

@@ -86,9 +86,9 @@ class Faults:
         self.failing, self.full = what, full
         self._look()
 
-    def fail_at(self, n: int) -> None:
+    def fail_at(self, n: int, full: bool) -> None:
         """The n-th step from now fails."""
-        self._fails_at = self.steps + n
+        self._fails_at, self.full = self.steps + n, full
         self._look()
 
     def crash_at(self, n: int) -> None:
