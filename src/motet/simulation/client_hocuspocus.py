@@ -245,14 +245,16 @@ class HocuspocusClient(Client):
             self._set_status(_Status.DISCONNECTED)
 
     def _reconnect_later(self) -> None:
-        attempt, self._attempt = self._attempt, None
-        if attempt is not None:
-            self._failed(attempt)
         self._set_status(_Status.DISCONNECTED)
+        # This timer before that of the chain, which a promise sets: at the same moment the chain's attempt replaces this
+        # one, and so 3.4's chains live on and multiply.
         if self._retry is None and not self.stopped:
             timer = self.timers.later(_DELAY_SECONDS, self._connect)
             if self.traits.has_one_reconnect:
                 self._reconnect = timer
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            self._failed(attempt)
 
     def _check(self) -> None:
         if self._status is not _Status.CONNECTED or self._heard_at is None:

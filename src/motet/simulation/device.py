@@ -174,10 +174,10 @@ class Device:
             return
         text = self._mark()
         at = self._rnd.randint(0, size)
+        self._text.insert(at, text)
         if self._rnd.random() < _OFTEN:
-            self._text.insert(at, text, {self._rnd.choice(_FORMATS): True})
-        else:
-            self._text.insert(at, text)
+            # One format at a time: of several that pycrdt sets or ends at once the order is random.
+            self._text.format(at, at + len(text), {self._rnd.choice(_FORMATS): True})
 
     def _erase(self) -> None:
         size = len(self._text)
