@@ -72,11 +72,11 @@ class Point(NamedTuple):
     """For what is done of the step, and what survives."""
 
 
-async def nothing(directory: Path, contents: Contents) -> None:
+async def nothing(directory: Path, contents: Contents, done: int) -> None:
     """No more is to be looked at."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """Calls whose every step is tried."""
 
@@ -92,8 +92,8 @@ class Scenario:
     """So is closing it."""
     keeps_nothing: bool = False
     """A call that fails has changed nothing, where others may have done what they were to do."""
-    also: Callable[[Path, Contents], Awaitable[None]] = nothing
-    """What else must be true of the data directory in the end, when nobody has it open."""
+    also: Callable[[Path, Contents, int], Awaitable[None]] = nothing
+    """What else must be true of the data directory when nobody has it open any more; and how many calls succeeded."""
     make: Callable[[Path], Awaitable[None]] | None = None
     """Makes the data directory in another way than by calls; `before` is for the model alone then."""
 
@@ -170,7 +170,7 @@ class Trial:
         store = SqliteStore(disk.directory)
         assert await observed(store, [*self._scenario.rooms, AFTER]) == model.contents()
         await store.close()
-        await self._scenario.also(disk.directory, found)
+        await self._scenario.also(disk.directory, found, done)
 
     async def _failed_last(self, disk: Disk, point: Point) -> None:
         """What failed is there whole when the store is opened anew, or not at all."""
@@ -234,7 +234,7 @@ class Trial:
         found = await observed(store, self._scenario.rooms)
         await self._go_on(store, self._model_of(found, done))
         await store.close()
-        await self._scenario.also(disk.directory, found)
+        await self._scenario.also(disk.directory, found, done)
 
     def _model_of(self, found: Contents, done: int) -> Model:
         """The model of what was found: as before the call that was not acknowledged, or as after it."""

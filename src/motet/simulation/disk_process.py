@@ -29,7 +29,7 @@ class Process:
         if file is None:
             if Path(path).is_file():
                 file = self.tree.adopt(name, Path(path).read_bytes())
-            elif flags & vfs.OPEN_CREATE:
+            elif flags & vfs.OPEN_CREATE and Path(path).parent.is_dir():
                 file = self.tree.create(name)
             else:
                 file = File()  # The real call will fail.
