@@ -51,6 +51,27 @@ async def test_a_reconnect_with_nothing_new_ends_saved(
     assert min((await client.report()).unsynced) == 0
 
 
+@pytest.mark.parametrize("kind", HOCUSPOCUS)
+async def test_edits_made_while_the_link_was_broken_are_saved_all_at_once_and_not_before(
+    shared_server: MotetServer, node_clients: NodeClients, room: str, kind: str
+) -> None:
+    """[H8] The providers keep such edits in a queue, begin a sync, count it as one change, and then send the queue."""
+    client = await node_clients.create(kind, shared_server.ws_url, room)
+    await client.saved()
+    reader = await (await RawClient.yjs(shared_server.ws_url, room)).synced()
+    for attempts in (2, 3):
+        await client.cut()
+        edits: list[tuple[str, object]] = [("append", f"{n} ") for n in range(20)]
+        await client.edit_often([("set", ["key", "gone"]), *edits, ("unset", "key")])
+        await client.wait_until(lambda r, n=attempts: len(r.attempts) == n and r.synced, "comes back")  # type: ignore[misc]
+        await client.saved()
+        await eventually(lambda: reader.text().count("19 ") == attempts - 1, "the edits arrive")  # noqa: B023
+        assert (await client.report()).unsynced[-3:] == (22, 1, 0)
+        await client.edit(append="later ")
+        await client.saved()
+        assert (await client.report()).unsynced[-5:] == (22, 1, 0, 1, 0)
+
+
 async def test_what_was_saved_survives_kill_9_though_its_author_never_returns(
     motet_server: MotetServer, node_clients: NodeClients, room: str
 ) -> None:

@@ -318,3 +318,21 @@ def test_a_provider_that_begins_to_sync_anew_has_forgotten_what_it_counted(at: F
     assert len(sent(at.tick(), Out.SAVED)) == 1
     at.receive(ada, SyncStep2("", NO_CHANGE))
     assert not sent(at.tick(), Out.SAVED)
+
+
+def test_a_provider_that_sends_its_queue_after_it_began_to_sync_is_told_once(at: Fixture) -> None:
+    """[H8] What is older than the sync it counts no more; what it typed since, it does. A bare delete may be either."""
+    ada = at.join(hocuspocus=True)
+    at.receive(ada, SyncStep1("", b"\1\7\2"))
+    for queued in (typed(7, 0, "a"), typed(7, 1, "b"), b"\0\1\7\1\0\1"):
+        at.update(ada, queued)
+    at.tick()
+    assert not sent(at.room.committed(), Out.SAVED)
+    at.update(ada, typed(7, 2, "c"))
+    at.tick()
+    assert len(sent(at.room.committed(), Out.SAVED)) == 1
+    at.receive(ada, SyncStep2("", NO_CHANGE))
+    assert len(sent(at.tick(), Out.SAVED)) == 1
+    at.update(ada, b"\0\1\7\1\1\1")
+    at.tick()
+    assert len(sent(at.room.committed(), Out.SAVED)) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -34,9 +34,10 @@ class Member:
 
     strikes: int = 0
     """Malformed updates so far: the first is answered with sync step 1, the second with a close."""
-    began: bool = False
-    """[H8] The client has begun a sync, which it counts as one unsaved change: its next sync step 2 has a status of its
-    own. What it sends after it has begun holds all that it counts, whichever of our questions it answers."""
+    began: Mapping[int, int] | None = None
+    """[H8] Where the client has begun a sync, which it counts as one unsaved change: the clocks that it had. Its next
+    sync step 2 has a status of its own, and holds all that it counts, whichever of our questions it answers. Updates
+    from before these clocks are of its queue of when its link was broken, and it counts them no more."""
     unanswered: int = 0
     """Sync step 1s that were sent and not answered yet."""
     stale: int = 0
@@ -77,5 +78,5 @@ class Member:
 
     def is_sound(self) -> bool:
         """[V4] Whether it is to hold exactly what the room holds: nothing of it was refused, waits, or is asked for."""
-        in_doubt = self.strikes or self.told or self.refused or self.owed or self.parked or self.began
+        in_doubt = self.strikes or self.told or self.refused or self.owed or self.parked or self.began is not None
         return self.synced and not (in_doubt or self.unanswered or self.is_behind())

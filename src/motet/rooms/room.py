@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from motet.access import PRESENCE, Role, Roles
-from motet.crdt.replica import Replica, lowered
+from motet.crdt.replica import Replica, lowered, read_state_vector
 from motet.errors import MalformedUpdate, ProtocolViolation, TryLater
 from motet.ids import MemberId
 from motet.presence import EMPTY, Identity, Roster
@@ -140,7 +140,7 @@ class Room(Taking):
         member.synced = True
         if member.wants_status:
             self.forget_statuses(member)
-            member.began = True
+            member.began = read_state_vector(state_vector)
             effects.append(self.ask(member))
         return effects
 

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from typing import NamedTuple
 
 from motet.access import Role, Roles
-from motet.crdt.replica import DROPPED, SLOW, TAKEN, Replica, at_once
+from motet.crdt.replica import DROPPED, SLOW, TAKEN, Replica, at_once, begins_before
 from motet.errors import Forbidden, MalformedUpdate, MotetError, OverQuota, ProtocolViolation
 from motet.rooms.effects import NOTHING, Dismiss, Effect, Effects, Out, Refused, Send, Why, WorkDone, WorkOn
 from motet.rooms.limits import NO_STRUCTS, PARKED, RoomLimits
@@ -46,7 +46,8 @@ class Taking:
 
     def update(self, member: Member, data: bytes) -> Effects:
         """An Update of a member. This is the hot path; what is not ordinary is looked at closely."""
-        if len(data) > self._at_once or self.over_quota or self.suspended or not member.writes_all:
+        is_ordinary = member.writes_all and member.began is None and len(data) <= self._at_once
+        if not is_ordinary or self.over_quota or self.suspended:
             return self._update_closely(member, data)
         try:
             ticket = self.replica.take(data, member.id)
@@ -60,10 +61,12 @@ class Taking:
         return NOTHING
 
     def _update_closely(self, member: Member, data: bytes) -> Effects:
+        # A delete alone may be of the queue or not. "Unsaved" until the next sync is then the better mistake.
+        statuses = 0 if member.began is not None and begins_before(data, member.began) else 1
         if self.suspended:
-            member.owed += 1
+            member.owed += statuses
             return NOTHING
-        return self._take(member, data, 1, answer=False)
+        return self._take(member, data, statuses, answer=False)
 
     def step2(self, member: Member, data: bytes) -> Effects:
         """What we lacked. With it the statuses are due that were withheld for updates of the same member."""
@@ -72,7 +75,8 @@ class Taking:
             # [R6] It leaves out what the log has lost, so it pays for nothing: the next answer does.
             member.stale -= 1
             return NOTHING if self.suspended else self._take(member, data, 0, answer=True)
-        statuses, member.owed, member.began = member.owed + member.began, 0, False
+        statuses = member.owed + (member.began is not None)
+        member.owed, member.began = 0, None
         if self.suspended:
             member.owed = statuses
             return NOTHING

@@ -6,7 +6,7 @@ from motet.crdt.replica.gate import MAX_WAITING
 from motet.crdt.replica.news import News
 from motet.crdt.replica.probe import Holding, Lack, as_text, holding, lack, lowered, state_vector
 from motet.crdt.replica.replica import Replica
-from motet.crdt.replica.scan import MAX_CLIENTS, MAX_CLOCK, read_state_vector
+from motet.crdt.replica.scan import MAX_CLIENTS, MAX_CLOCK, begins_before, read_state_vector
 from motet.crdt.replica.slow import SLOW, at_once
 from motet.crdt.replica.survey import Touched
 from motet.crdt.replica.taker import DROPPED, TAKEN
@@ -29,6 +29,7 @@ __all__ = [
     "as_text",
     "at_once",
     "batches",
+    "begins_before",
     "holding",
     "lack",
     "lowered",

@@ -9,6 +9,7 @@ recurses; every struct is read once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from motet.crdt.replica.values import (
@@ -264,3 +265,16 @@ def read_state_vector(state_vector: bytes) -> dict[int, int]:
     if at != len(state_vector):
         raise MalformedUpdate("bytes after the state vector's end")
     return clocks
+
+
+def begins_before(update: bytes, clocks: Mapping[int, int]) -> bool:
+    """Whether the first struct of an update is older than these clocks by client; true of one without structs, of which
+    it cannot be told. Any bytes will do: whether they are an update is for `scan` to say."""
+    try:
+        blocks, at = read(update, 0)
+        if not blocks:
+            return True
+        _, client, _, clock, _ = read_head(update, at)
+    except (IndexError, ValueError):
+        return False
+    return clock < clocks.get(client, 0)
