@@ -10,9 +10,10 @@ import copy
 import random
 import shutil
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,6 +59,7 @@ class Way(Enum):
 
     KILLED = "the process dies there"
     FAILED = "it fails, once, and the process goes on"
+    OUTAGE = "it fails, and all else does until the disk is back, and the process goes on"
     FAILED_LAST = "it fails, and nothing is tried any more"
 
 
@@ -141,7 +143,12 @@ class Trial:
 
     async def check(self, point: Point) -> None:
         """Raises AssertionError, with the point as a note."""
-        disturbed = {Way.KILLED: self._killed, Way.FAILED: self._failed, Way.FAILED_LAST: self._failed_last}[point.way]
+        disturbed = {
+            Way.KILLED: self._killed,
+            Way.FAILED: self._failed,
+            Way.OUTAGE: self._failed,
+            Way.FAILED_LAST: self._failed_last,
+        }[point.way]
         try:
             with closing(self._disk(point.seed)) as disk:
                 await disturbed(disk, point)
@@ -153,17 +160,26 @@ class Trial:
         """The next process finds everything as it was before the call, or as after it, and can go on."""
         store, done = await self._run(disk, lambda: disk.crash_at(point.step))
         await self._end(disk, store, point.end)
+        if point.seed % 3 == 0:
+            await self._die_again(disk, point)
         await self._look_first(disk, point.seed)
         await self._find(disk, done)
 
     async def _failed(self, disk: Disk, point: Point) -> None:
         """The call did all or nothing, the next one works, and what was found then stays."""
-        store, done = await self._run(disk, lambda: disk.fail_at(point.step, full=point.seed % 2 == 0))
+        full = point.seed % 2 == 0
+        outage = point.way is Way.OUTAGE
+        fail = disk.fail_from if outage else disk.fail_at
+        store, done = await self._run(disk, lambda: fail(point.step, full))
+        if outage and store is not None:
+            for call in (store.probe, partial(store.load, self._scenario.rooms[0])):
+                with suppress(Unavailable):  # a load may find all that it needs in memory
+                    await call()
         disk.calm()
         store = store or SqliteStore(disk.directory)
         found = await observed(store, self._scenario.rooms)
         model = self._model_of(found, done)
-        if self._scenario.keeps_nothing:
+        if self._scenario.keeps_nothing and not outage:
             assert found == self._models[done].contents()
         await self._go_on(store, model)
         await self._end(disk, store, point.end)
@@ -220,6 +236,13 @@ class Trial:
             disk.power_cut(_SURVIVAL[end])
         if store is not None:
             await store.close()
+
+    async def _die_again(self, disk: Disk, point: Point) -> None:
+        """While the next process opens the store, too."""
+        disk.crash_at(point.seed % 29 + 1)
+        with suppress(Unavailable):
+            await SqliteStore(disk.directory).close()
+        await self._end(disk, None, point.end)
 
     async def _look_first(self, disk: Disk, seed: int) -> None:
         """A reader may come first after a crash."""

@@ -133,6 +133,20 @@ def test_one_step_fails_and_the_next_does_not(disk: Disk) -> None:
     assert numbers(disk) == [2]
 
 
+def test_from_a_step_on_everything_fails_until_the_disk_is_calm(disk: Disk) -> None:
+    connection = opened(disk)
+    insert(connection, 1)
+    disk.fail_from(2)
+    for _ in range(2):
+        with pytest.raises(sqlite3.OperationalError):
+            insert(connection, 2)
+        with pytest.raises(sqlite3.OperationalError):
+            numbers(disk)
+    disk.calm()
+    insert(connection, 3)
+    assert numbers(disk) == [1, 3]
+
+
 def test_a_sync_that_failed_may_have_lost_what_it_was_to_write(disk: Disk) -> None:
     """And the sync after it succeeds without that."""
     lost = 0

@@ -72,6 +72,10 @@ class Disk:
         """The n-th step from now fails, and the others do not."""
         self._process.faults.fail_at(n, full)
 
+    def fail_from(self, n: int, full: bool = False) -> None:
+        """From the n-th step from now on everything fails, reading too, until the disk is calm."""
+        self._process.faults.fail_from(n, full)
+
     def crash_at(self, n: int) -> None:
         """At the n-th step from now the process dies: the step is done wholly, in part (torn at a byte or a sector), or
         not at all.

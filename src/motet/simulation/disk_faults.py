@@ -77,7 +77,7 @@ class Faults:
         self.full = False
         self._rnd = rnd
         self._counts = counts
-        self._fails_at = self._dies_at = 0
+        self._fails_at = self._fails_from = self._dies_at = 0
         self._calm = True
         """Looked at first, for a commit takes a dozen steps."""
 
@@ -91,6 +91,11 @@ class Faults:
         self._fails_at, self.full = self.steps + n, full
         self._look()
 
+    def fail_from(self, n: int, full: bool) -> None:
+        """The n-th step from now fails, and everything after it, reading too."""
+        self._fails_from, self.full = self.steps + n, full
+        self._look()
+
     def crash_at(self, n: int) -> None:
         """The n-th step from now is the last."""
         self._dies_at = self.steps + n
@@ -99,7 +104,7 @@ class Faults:
     def calm(self) -> None:
         """None of that."""
         self.failing = frozenset()
-        self._fails_at = self._dies_at = 0
+        self._fails_at = self._fails_from = self._dies_at = 0
         self._look()
 
     def die(self) -> None:
@@ -125,15 +130,17 @@ class Faults:
         change()
 
     def _look(self) -> None:
-        self._calm = not (self.dead or self.failing or self._fails_at or self._dies_at)
+        self._calm = not (self.dead or self.failing or self._fails_at or self._fails_from or self._dies_at)
 
     def _consider(self, step: Step) -> None:
         if self.dead:
             raise Fault(step, full=False, part=0, cut=False)
-        if self.steps == self._dies_at and step is not Step.READ:
+        taken = self.steps if step is not Step.READ else 0
+        if taken and taken == self._dies_at:
             self.die()
             raise self._fault(step, full=False, part=self._rnd.choice((0.0, self._rnd.random(), 1.0)))
-        if step in self.failing or (self.steps == self._fails_at and step is not Step.READ):
+        broken = 0 < self._fails_from <= self.steps
+        if broken or step in self.failing or (taken and taken == self._fails_at):
             raise self._fault(step, self.full, part=self._rnd.choice((0.0, self._rnd.random())))
 
     def _fault(self, step: Step, full: bool, part: float) -> Fault:
