@@ -64,7 +64,6 @@ def test_what_is_new_goes_back_to_the_server_but_not_from_4_8(traits: Traits) ->
 
 @pytest.mark.parametrize("traits", **NAME)
 def test_who_is_said_to_be_gone_and_is_not_says_so_at_a_higher_clock(traits: Traits) -> None:
-    """[A9]"""
     scene = Scene(traits)
     scene.say((scene.own, 5, "null"))
     if traits in (HOCUSPOCUS_4_8, HOCUSPOCUS_4_8_SESSIONS):

@@ -86,7 +86,6 @@ def test_what_could_not_be_sent_leaves_after_the_next_first_message_and_is_not_c
 
 
 def test_an_edit_between_the_opening_and_the_token_goes_before_auth() -> None:
-    """[H2]"""
     stage = Stage()
     client = stage.client(HOCUSPOCUS_4_8)
     client.start()
@@ -103,7 +102,6 @@ def test_an_edit_between_the_opening_and_the_token_goes_before_auth() -> None:
 
 
 def test_a_reconnected_provider_forgets_what_it_counted() -> None:
-    """[H8]"""
     stage = Stage()
     client, provider = start(HOCUSPOCUS_4_8, stage)
     while len(stage.edits) < 3:

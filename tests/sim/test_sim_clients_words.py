@@ -235,7 +235,6 @@ def test_token_requests_are_answered_from_3_0_on(traits: HocuspocusTraits) -> No
 
 @pytest.mark.parametrize("traits", HOCUSPOCUSES)
 def test_only_4_8_knows_ping_and_2_15_knows_no_close(traits: HocuspocusTraits) -> None:
-    """[H6]"""
     stage = Stage()
     client = joined(traits, stage)
     if traits.version:
@@ -253,7 +252,6 @@ def test_only_4_8_knows_ping_and_2_15_knows_no_close(traits: HocuspocusTraits) -
 
 
 def test_nobody_knows_sync_reply() -> None:
-    """[H4]"""
     for traits in HOCUSPOCUSES:
         stage = Stage()
         client = joined(traits, stage)
@@ -275,7 +273,6 @@ def test_documents_share_a_socket_and_each_has_its_address() -> None:
 
 
 def test_two_pages_of_one_document_share_a_socket_with_sessions() -> None:
-    """[H3]"""
     stage = Stage()
     client = stage.client(HOCUSPOCUS_4_8_SESSIONS, stage.device("a", 1), stage.device("a", 2))
     client.start()
@@ -301,7 +298,6 @@ def test_2_15_leaves_a_document_that_is_denied_and_others_stay_and_can_be_reopen
 
 
 def test_y_websocket_is_told_by_the_auth_message_and_goes_on_trying() -> None:
-    """[S3]"""
     stage = Stage()
     client = joined(Y_WEBSOCKET_2_1, stage)
     stage.line.say(YJS.denied("", "no"))

@@ -246,7 +246,7 @@ class HocuspocusClient(Client):
 
     def _reconnect_later(self) -> None:
         self._set_status(_Status.DISCONNECTED)
-        # This timer before that of the chain, which a promise sets: at the same moment the chain's attempt replaces this
+        # This timer before that of the chain, which a promise sets: at that moment the chain's attempt replaces this
         # one, and so 3.4's chains live on and multiply.
         if self._retry is None and not self.stopped:
             timer = self.timers.later(_DELAY_SECONDS, self._connect)

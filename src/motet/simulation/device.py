@@ -37,7 +37,7 @@ _KEYS: Final = tuple(f"key{n}" for n in range(6))
 _TAGS: Final = ("p", "h1", "li")
 _FORMATS: Final = ("bold", "italic", "link")
 
-_LONG_TEXT, _MANY = 20_000, 40
+_LONG_TEXT, _MANY = 4_000, 40
 """Beyond so many UTF-16 units, or children, an edit rather deletes: what a document holds costs every later edit."""
 _PADDING: Final = 2 * SLOW
 _RARELY, _OFTEN = 0.004, 0.25
