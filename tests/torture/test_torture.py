@@ -36,7 +36,7 @@ async def suffer(scene: Scene, seed: int, seconds: float, longest: float) -> Non
 
 @pytest.mark.timeout(300)
 async def test_nothing_that_goes_wrong_costs_what_was_saved_or_shows_what_may_not_be_seen(tmp_path: Path) -> None:
-    """[Z1] Every trouble once."""
+    """[R1] [R6] [R9] [R13] [A8] [G1] [G2] [T5] [X54] [X56] Every trouble once, in a few seconds."""
     async with Scene.opened(tmp_path, FIXED) as scene:
         await suffer(scene, FIXED, SHORT, BRIEF)
 
@@ -44,7 +44,8 @@ async def test_nothing_that_goes_wrong_costs_what_was_saved_or_shows_what_may_no
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 async def test_nothing_that_goes_wrong_for_long_and_again_costs_what_was_saved(tmp_path: Path) -> None:
-    """[Z1] Every trouble again and again, at other times and for longer; MOTET_TEST_SEED repeats it."""
+    """[R1] [R6] [R9] [R13] [A8] [G1] [G2] [T5] [X54] [X56] Every trouble, again and again, at other times and for
+    longer; MOTET_TEST_SEED repeats it."""
     seed = seeds.fresh()
     chance = random.Random(seed)
     async with Scene.opened(tmp_path, seed) as scene:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import random
 import time
@@ -85,6 +84,12 @@ class Writer:
             await self.type()
             await asyncio.sleep(self._pace * self._chance.uniform(0.5, 1.5))
 
+    async def leave(self) -> None:
+        """At the end of a test, whatever the state."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
     def go_on(self) -> None:
         """Types again."""
         self._is_done = False
@@ -101,7 +106,7 @@ class Writer:
 
         async def is_settled() -> bool:
             report = await self.client.report()
-            assert report.connected and report.synced and report.unsynced_changes <= 0, report
+            assert report.connected and report.synced and report.unsynced_changes == 0, report
             return True
 
         await eventually(is_settled, f"{self.user} is in, and has everything saved", deadline=90)
@@ -156,8 +161,7 @@ class Chair:
     async def leave(self) -> None:
         """At the end of a test, whatever the state."""
         self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await asyncio.wait([self._task])
         for author in self.authors[-1:]:
             author.client.abort()
             await author.hear_the_rest()

@@ -15,7 +15,7 @@ from torture_clock import BentClock
 from torture_network import Network
 from torture_people import Chair, Writer, lasting
 
-from support.administrator import AdministratorClient, Answer
+from support.administrator import AdministratorClient
 from support.disk import SlowDisk, small_disk
 from support.node import KINDS, NodeClients, install_packages
 from support.server import MotetServer, in_use
@@ -88,13 +88,13 @@ class Scene:
                 scene.node = await NodeClients.start()
                 people.push_async_callback(scene.node.close)
                 await scene._invite()
+                for writer in scene.everybody:
+                    people.push_async_callback(writer.leave)
                 for chair in scene.chairs:
                     people.push_async_callback(chair.leave)
                 watching = asyncio.create_task(scene._watch())
                 people.callback(watching.cancel)
                 yield scene
-                for writer in scene.everybody:
-                    await writer.finish()
                 assert await scene.node.complaints() == []
 
     def _provide(self, home: Path, things: ExitStack) -> None:
@@ -162,19 +162,19 @@ class Scene:
         finally:
             self.excuses.append((began, time.time()))
 
-    async def act(self, method: str, path: str, body: object = None) -> Answer:
-        """An administrator's request, repeated until the server has carried it out."""
+    async def act(self, method: str, path: str, body: object = None) -> None:
+        """An administrator's request, repeated until the server has carried it out; 404: it had done so before."""
 
-        async def done() -> Answer | None:
+        async def is_done() -> bool:
             try:
-                answer = await asyncio.to_thread(self.admin.ask, method, path, body)
+                status = (await asyncio.to_thread(self.admin.ask, method, path, body)).status
             except OSError:
-                return None  # it is down, or does not answer
-            return answer if answer.status < 500 else None
+                return False  # it is down, or does not answer
+            if status not in (200, 204, 404, 503):
+                self.problems.append(f"{method} {path}: {status}")
+            return status != 503
 
-        answer = await eventually(done, f"{method} {path}", deadline=120)
-        assert answer.status in (200, 204, 404), answer
-        return answer
+        await eventually(is_done, f"{method} {path}", deadline=120)
 
     async def pause(self) -> None:
         """Nobody types any more, and all who may be in a room are and have everything saved."""
@@ -184,5 +184,7 @@ class Scene:
 
     def go_on(self) -> None:
         """Everybody types again."""
-        for place in (*self.everybody, *self.chairs):
-            place.go_on()
+        for writer in self.everybody:
+            writer.go_on()
+        for chair in self.chairs:
+            chair.go_on()

@@ -8,7 +8,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from urllib.parse import quote
 
 import websockets
@@ -200,7 +200,9 @@ async def _newcomer(scene: Scene, kinds: Sequence[str], step: Step, room: str, u
 
     async def is_in() -> bool:
         await writer.look()
-        return (await writer.client.report()).synced and (kind not in HOCUSPOCUS or writer.saved == writer.typed)
+        report = await writer.client.report()
+        assert report.synced and (kind not in HOCUSPOCUS or writer.saved == writer.typed), report
+        return True
 
     await eventually(is_in, f"{user} is in", deadline=PATIENCE)
     return writer
@@ -246,7 +248,7 @@ async def role(scene: Scene, step: Step) -> None:
         await writer.client.attach()
 
 
-TROUBLES: dict[Trouble, Callable[[Scene, Step], Awaitable[None]]] = {
+TROUBLES: dict[Trouble, Callable[[Scene, Step], Coroutine[None, None, None]]] = {
     Trouble.KILL: kill,
     Trouble.STOP: stop,
     Trouble.DRAIN: drain,

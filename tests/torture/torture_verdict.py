@@ -87,7 +87,7 @@ async def _is_whole(scene: Scene, room: str, content: Content) -> None:
     writers = [writer for writer in scene.writers if writer.room == room]
     chairs = [chair for chair in scene.chairs if chair.room == room]
     gone = [writer for writer in scene.outcasts if writer.room == room]
-    promised = set().union(*(one.promises for one in (*writers, *gone, *chairs)))
+    promised = set().union(*(chair.promises for chair in chairs), *(writer.promises for writer in (*writers, *gone)))
     assert promised <= marks, f"lost: {sorted(promised - marks)}"
     for writer in writers:
         assert writer.marks(writer.typed) <= marks, f"lost, though its author is there: {writer.user}"
