@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
-from gateway_harness import BINARY, request, running
+from gateway_harness import BINARY, CLOSE, request, running
 
 from motet.gateway import ListenSettings
+from motet.gateway.http_protocol import HttpProtocol
 from motet.gateway.settings import KIB
 from support.waiting import eventually
 
@@ -172,3 +174,19 @@ async def test_many_slow_heads_keep_nobody_out() -> None:
         assert all(
             recorder.upgrade is not None and recorder.upgrade.path == "/ws/room" for recorder in server.recorders
         )
+
+
+async def test_of_a_socket_that_has_ended_nothing_is_left_to_the_garbage_collector() -> None:
+    """[R18] An HTTP protocol and its parser hold each other, and the socket, and what was opened on it."""
+    async with running() as server:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(3):
+                raw = await server.open()
+                raw.frame(CLOSE, (1000).to_bytes(2))
+                await raw.rest()
+            await eventually(lambda: server.gateway.statistics().connections == 0, "all have ended")
+            await eventually(lambda: not [each for each in gc.get_objects() if type(each) is HttpProtocol], "all freed")
+        finally:
+            gc.enable()

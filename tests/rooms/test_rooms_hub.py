@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import gc
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 import pytest
 
@@ -14,7 +16,7 @@ from motet.errors import MotetError, Restarting, StoreCorrupt, Unavailable
 from motet.ids import RoomName, Seq
 from motet.persistence import Journal, Kind, MemoryStore, Row
 from motet.rooms import HocuspocusConnection, Hub, Keeper, Served, YjsConnection
-from motet.sync import HOCUSPOCUS, YJS, SyncStep1, Update
+from motet.sync import HOCUSPOCUS, YJS, Dialect, SyncStep1, Update
 from motet.varint import write, write_bytes
 
 ROOM = RoomName("notes/1")
@@ -335,3 +337,39 @@ async def test_a_socket_is_read_again_when_its_member_leaves_in_the_middle_of_a_
     (seat,) = house.hub.served[ROOM].seats.values()
     seat.served.leave(seat, clean=True)
     assert wire.reading
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """Nothing is freed but by the last reference to it, as for hours in a server: its collector comes seldom."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+async def visit(house: House, dialect: Dialect) -> tuple[weakref.ref[object], weakref.ref[object]]:
+    """Somebody joins, edits and leaves: the connection and the room."""
+    connection: YjsConnection | HocuspocusConnection
+    if dialect is YJS:
+        connection, _ = await house.join()
+    else:
+        connection = HocuspocusConnection(house.hub, Credentials("", address="127.0.0.1"))
+        connection.opened(Wire())
+    connection.received(dialect.sync_step1(ROOM, b"\0"))
+    connection.received(dialect.update(ROOM, typed(7, 0, "hello")))
+    await until(lambda: connection.seats)
+    await house.saved()
+    room = house.hub.served[ROOM]
+    connection.closed(1001, clean=True)
+    return weakref.ref(connection), weakref.ref(room)
+
+
+@pytest.mark.parametrize("dialect", [YJS, HOCUSPOCUS], ids=lambda dialect: dialect.name)
+async def test_nothing_of_what_has_ended_is_left_to_the_garbage_collector(
+    house: House, uncollected: None, dialect: Dialect
+) -> None:
+    """[R17] [R18] Cycles kept 14 KB of each connection for hours, and the documents of rooms that had left memory."""
+    connection, room = await visit(house, dialect)
+    await until(lambda: connection() is None)
+    await until(lambda: room() is None)

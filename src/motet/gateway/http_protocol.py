@@ -149,3 +149,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(error.status, str(error), *error.headers)
             return
         self._upgrading = self._gateway.upgrade(self.transport, upgrade)
+        self._refused = self._upgrading is None
+        # Nothing that still comes is parsed. The parser holds us, and we hold the socket: uvicorn parts them when that
+        # ends, but then it is another protocol's, and all of it would be left to the garbage collector.
+        self.parser = None  # type: ignore[assignment]

@@ -88,6 +88,10 @@ class YjsConnection(Connection):
         else:
             self.hang_up(error)
 
+    def closed(self, code: int, clean: bool) -> None:
+        super().closed(code, clean)
+        self._seat = None  # which holds us: nothing is left to the garbage collector
+
     def role_changed(self, seat: Seat) -> None:
         """It cannot be told. An edit that it may not make any more is refused, and then it is."""
 

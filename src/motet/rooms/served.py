@@ -289,6 +289,7 @@ class Served:
     def close(self) -> None:
         """The room leaves memory."""
         self.closed = True
+        self._slow.cancel()
         if self._presence is not None:
             self._presence.cancel()
             self._presence = None

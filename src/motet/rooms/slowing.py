@@ -9,6 +9,10 @@ TOLD_AGAIN = 1.0
 """Seconds after which a pause is told once more: a long one weighs as much as many short ones."""
 
 
+def _nobody(seconds: float = 0.0) -> None:
+    """Whom a pause is told that was cancelled."""
+
+
 class Slowing:
     """`tell` gets the seconds that are left, at the beginning and about once a second; `end` is called at the end."""
 
@@ -40,9 +44,11 @@ class Slowing:
         self._go_on(seconds)
 
     def cancel(self) -> None:
-        """Nobody waits for the end any more."""
+        """Nobody waits for the end any more, and who did is forgotten: it holds us, and so nothing is left to the
+        garbage collector."""
         if self._timer is not None:
             self._timer.cancel()
+        self._tell = self._end = _nobody
 
     def _go_on(self, left: float) -> None:
         part = min(left, TOLD_AGAIN)
