@@ -10,6 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from runner import HOUR, fuzz, go_on, keep
+
 from targets import TARGETS, Target, import_paths
 
 

@@ -36,7 +36,7 @@ class Choices:
         """One of at most 256."""
         return them[self.below(len(them))]
 
-    def bytes(self, size: int) -> bytes:
+    def read(self, size: int) -> bytes:
         """So many bytes, or those that are left."""
         at = self._at
         self._at += size
@@ -45,7 +45,7 @@ class Choices:
     def blob(self) -> bytes:
         """A byte string with its length in front."""
         size = self.byte()
-        return self.bytes(self.byte() << 8 | self.byte() if size == _LONG else size)
+        return self.read(self.byte() << 8 | self.byte() if size == _LONG else size)
 
     def part(self) -> Choices:
         """Choices of their own: however many are read of them, what follows means the same."""
@@ -57,7 +57,7 @@ class Choices:
 
     def rest(self) -> bytes:
         """All that is left."""
-        return self.bytes(len(self._data))
+        return self.read(len(self._data))
 
 
 def blob(data: bytes) -> bytes:

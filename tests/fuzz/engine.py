@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from importlib import import_module
 
-import atheris
+import atheris  # type: ignore[import-untyped]
 
 from targets import import_paths
 
 if __name__ == "__main__":
-    name = sys.argv.pop(1)
+    _, name, *arguments = sys.argv
     import_paths()
     with atheris.instrument_imports(include=["motet"]):
         target = import_module(f"fuzz_{name}")
-    atheris.Setup(sys.argv, target.one)
+    # To merge, libFuzzer has its shell run what it takes for its own program.
+    program = shlex.join([sys.executable, __file__, name])
+    atheris.Setup([program, *arguments], target.one)
     atheris.Fuzz()

@@ -6,6 +6,7 @@ as long as it knows as much as they do.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from choices import Choices
@@ -160,7 +161,7 @@ class Play:
 
     def _take(self, update: bytes, author: int) -> None:
         replica = self._quick
-        before, ends = state(replica), replica.ends()
+        before, ends, dead = state(replica), replica.ends(), deleted(replica)
         seen = self._look(update)
         assert state(replica) == before
         try:
@@ -175,6 +176,9 @@ class Play:
         if not before[4]:  # else what waited here may be what it lacked, and bring in more
             assert (answer == TAKEN) is not seen.unresolved
             assert self._roots_since(ends) <= seen.written
+            assert (
+                self._roots_of({id_ for id_ in deleted(replica) - dead if id_[1] < ends.get(id_[0], 0)}) <= seen.roots
+            )
         self._judge.hear(update, answer)
         self._take_slowly(update, author, answer)
 
@@ -188,10 +192,8 @@ class Play:
             except MalformedUpdate:
                 return None
             raise
-        try:
+        with suppress(IdConflict):  # which touched() does not look for
             assert at_once(self._quick.touching(update)) == seen
-        except IdConflict:
-            pass  # which touched() does not look for
         return seen
 
     def _take_slowly(self, update: bytes, author: int, answer: int) -> None:
@@ -220,12 +222,13 @@ class Play:
 
     def _roots_since(self, ends: dict[int, int]) -> set[str]:
         """The roots of what was integrated beyond these clocks."""
-        store, roots = self._quick._store, set()
-        for client, lane in store.lanes.items():
-            first = ends.get(client, 0)
-            for clock in range(first, min(lane.end, first + 500)):
-                roots.add(store.ancestry.root(lane.container(clock)))
-        return roots - {NOWHERE}
+        new = {client: range(ends.get(client, 0), end) for client, end in self._quick.ends().items()}
+        return self._roots_of({(client, clock) for client, clocks in new.items() for clock in clocks[:500]})
+
+    def _roots_of(self, ids: set[Id]) -> set[str]:
+        """The roots that these ids, which are there, lie in."""
+        store = self._quick._store
+        return {store.ancestry.root(store.lanes[client].container(clock)) for client, clock in ids} - {NOWHERE}
 
     def _tell(self) -> None:
         """The news to those who listen, who need nothing else."""
@@ -313,10 +316,8 @@ class Play:
         assert opened.encode() == encoded
         assert opened.sidecar() == sidecar
         assert opened.state_hash() == replica.state_hash()
-        try:
+        with suppress(MalformedUpdate):
             Replica.open(encoded, mutation)
-        except MalformedUpdate:
-            pass
 
 
 def one(data: bytes) -> None:

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
+
+_PATIENCE: Final = 0.01
+"""Seconds after which a thread that is waited for is looked at again."""
 
 Events = list[tuple[selectors.SelectorKey, int]]
 
 
 class _Jumping(selectors.SelectSelector):
-    """Waits by moving the clock. Without an end to wait for it waits really: for a thread."""
+    """Waits by moving the clock; but for a thread it waits really."""
 
-    jumped = 0.0
+    def __init__(self, waits_for_threads: Callable[[], bool]) -> None:
+        super().__init__()
+        self.jumped = 0.0
+        self._waits_for_threads = waits_for_threads
 
     def select(self, timeout: float | None = None) -> Events:
         if timeout is not None and timeout > 0:
+            if self._waits_for_threads():
+                return super().select(_PATIENCE)
             self.jumped += timeout
             timeout = 0.0
         return super().select(timeout)
@@ -24,10 +33,15 @@ class _Jumping(selectors.SelectSelector):
 class InstantLoop(asyncio.SelectorEventLoop):
     """`time()` begins at 1000 and is the same in every run. Keeps what nobody caught."""
 
-    def __init__(self) -> None:
-        self._jumping = _Jumping()
+    def __init__(self, waits_for_threads: Callable[[], bool] = lambda: False) -> None:
+        """Without threads, or with somebody who knows whether one is at work."""
+        self._jumping = _Jumping(waits_for_threads)
         super().__init__(self._jumping)
         self.complaints: list[str] = []
+        self.watch()
+
+    def watch(self) -> None:
+        """Takes the place of whatever exception handler there is."""
         self.set_exception_handler(lambda loop, context: self.complaints.append(repr(context)))
 
     def time(self) -> float:

@@ -1,4 +1,4 @@
-"""Updates that are well-formed and small, put together as an input says: they meet, refer to and contradict each other."""
+"""Small updates that are well-formed, put together as an input says: they refer to and contradict each other."""
 
 from __future__ import annotations
 

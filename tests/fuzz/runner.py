@@ -106,19 +106,26 @@ def go_on(target: Target, until: int = HOUR) -> Outcome | None:
 
 
 def keep(target: Target) -> None:
-    """Makes the corpus in git the smallest that reaches what it and the long run's reach together.
-
-    Where that is too much, the largest inputs are left out."""
+    """Makes the corpus in git a small one: inputs that reach every edge which it and the long run's reach together, and
+    then, of those that also tell how often each is passed, the smallest."""
     with tempfile.TemporaryDirectory() as scratch:
-        merged = Path(scratch)
-        corpora = [str(folder) for folder in (target.working, target.corpus) if folder.is_dir()]
-        code, log = _engine(target, "-set_cover_merge=1", "-use_counters=0", str(merged), *corpora)
-        if code:
-            raise EngineFailed(log[-6_000:])
+        edges, counts = Path(scratch, "edges"), Path(scratch, "counts")
+        wanted = [*_merged(target, edges, counts=False), *_merged(target, counts, counts=True)]
+        chosen = list({path.name: path for path in wanted}.values())[:MOST_FILES]
         shutil.rmtree(target.corpus, ignore_errors=True)
         target.corpus.mkdir(parents=True)
         size = 0
-        for path in sorted(inputs(merged), key=lambda path: path.stat().st_size)[:MOST_FILES]:
+        for path in chosen:
             size += path.stat().st_size
             if size <= MOST_BYTES:
                 shutil.copy(path, target.corpus)
+
+
+def _merged(target: Target, into: Path, counts: bool) -> list[Path]:
+    """The fewest inputs that reach the same as all there are, the smallest first."""
+    into.mkdir()
+    corpora = [str(folder) for folder in (target.working, target.corpus) if folder.is_dir()]
+    code, log = _engine(target, "-set_cover_merge=1", f"-use_counters={counts:d}", str(into), *corpora)
+    if code:
+        raise EngineFailed(log[-6_000:])
+    return sorted(inputs(into), key=lambda path: path.stat().st_size)

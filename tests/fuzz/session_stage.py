@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,10 +17,11 @@ from motet.errors import MotetError, NotAuthenticated, Unavailable
 from motet.ids import RoomName, Seq, UserId
 from motet.observability import DivergenceFound, Event, Unexpected
 from motet.persistence import Journal, MemoryStore, Row, StoredRoom, StoredRow
+from motet.presence.awareness import decode
 from motet.rooms import Connection, Convergence, HocuspocusConnection, Hub, Keeper, YjsConnection
 from motet.rooms.served import Served
-from motet.sync import HOCUSPOCUS, YJS, Dialect, SyncStep1, SyncStep2, Update
-from motet.varint import read, read_bytes, write, write_bytes
+from motet.sync import HOCUSPOCUS, YJS, Awareness, Dialect, SyncStep1, SyncStep2, Update
+from motet.varint import read_bytes, write, write_bytes
 
 ROOM: Final = RoomName("a")
 ADDRESSES: Final = ("a", "a", "a", "a\0s", "b", "\n", "")
@@ -30,7 +32,9 @@ TOKENS: Final = (*USERS, "brief", "nobody's")
 """Each user's name is a token; `brief` is one of ed's that soon ends."""
 PEERS: Final = 8
 """Sockets at once."""
-SETTINGS: Final = Settings(max_room_bytes=64 << 10, max_members_per_room=12, pending_seconds=5.0)
+SETTINGS: Final = Settings.model_validate(
+    {"max_room_bytes": 64 << 10, "max_members_per_room": 12, "pending_seconds": 5.0}
+)
 STATUS: Final = b"\x08"
 
 
@@ -167,6 +171,9 @@ class Listener:
                 elif isinstance(message, Update | SyncStep2):
                     assert self.replica.take(message.data, 1) == TAKEN
                     self.replica.news()
+                elif isinstance(message, Awareness):
+                    states = [json.loads(entry.state) for entry in decode(message.data)]
+                    assert all(state is None or state["user"]["id"] in ROLE_OF for state in states)
 
 
 class Disk(MemoryStore):
@@ -212,7 +219,7 @@ class Watched(Hub):
     faults: list[Exception]
 
     def __init__(self, time: Callable[[], float], stage: Stage) -> None:
-        self.now = time  # type: ignore[misc, method-assign]
+        self.now = time
         self.faults = []
         self.disk = Disk()
         journal = Journal(self.disk, 1 << 20, lambda: self.journal_drained())
