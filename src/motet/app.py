@@ -169,7 +169,6 @@ class App:
     async def _accept_yjs(self, upgrade: Upgrade, credentials: Credentials) -> YjsConnection:
         """Raises Refusal: whoever speaks this dialect is told over the open WebSocket [G1]."""
         began = time.monotonic()
-        key = f"{credentials.token or upgrade.address} {upgrade.path}"
         name = upgrade.path[len(YJS_PATH) :]
         user = ""
         try:
@@ -186,7 +185,8 @@ class App:
                 trace.part("seat")
         except MotetError as e:
             self._refused(upgrade, name, e, user)
-            raise Refusal(e, (frame(YJS.denied("", str(e))),), key) from e
+            raise Refusal(e, (frame(YJS.denied("", str(e))),), _key(upgrade, user, credentials.token)) from e
+        key = _key(upgrade, user, credentials.token)
         return YjsConnection(self.hub, served, grant, upgrade.address, key, upgrade.id, began, trace)
 
     async def _open_for(self, grant: Grant, room: RoomName, upgrade: Upgrade) -> Served:
@@ -299,6 +299,13 @@ class App:
         self.hub.observe(Drained(time.monotonic() - self._draining_at))
         if self.hub.tracing is not None:
             await asyncio.to_thread(self.hub.tracing.close)
+
+
+def _key(upgrade: Upgrade, user: str, token: str) -> str:
+    """Who it is, and what it wants, for the holding of refusals [G1]: a user who is known, for an application may hand
+    out a new token for each attempt; else a token, or an address."""
+    who = f"user {user}" if user else f"token {token}" if token else upgrade.address
+    return f"{who} {upgrade.path}"
 
 
 def address(settings: Settings, port: int) -> str:

@@ -5,7 +5,6 @@ Every edit that adds carries a mark, `<123>`, in its content: whose bytes travel
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -29,7 +28,6 @@ COMMENTS: Final = "comments"
 """The lane of the root of that name, and the root."""
 LANES: Final = (CONTENT, COMMENTS)
 
-_MARK: Final = re.compile(rb"<(\d+)>")
 _NOTHING: Final = b"\0\0"
 """The update of a transaction that changed nothing."""
 _KEYS: Final = tuple(f"key{n}" for n in range(6))
@@ -46,7 +44,7 @@ _RARELY, _OFTEN = 0.004, 0.25
 class Edit(NamedTuple):
     """One local transaction: the ids it made, `length` from `clock` on, and what it deleted, `(client, clock, length)`.
 
-    `marks` are in what it added. `at` is in virtual seconds."""
+    `marks` are in what it added; another step of it may have split or deleted one. `at` is in virtual seconds."""
 
     marks: tuple[int, ...]
     lane: str
@@ -74,6 +72,7 @@ class Device:
         self._timers = timers
         self._editing = False
         self._update = _NOTHING
+        self._made: list[int] = []
         self._open(client)
 
     def _open(self, client: int) -> None:
@@ -128,7 +127,7 @@ class Device:
         """One transaction of a random kind, in this lane or in any; None if it came to nothing."""
         if lane is None:
             lane = COMMENTS if self._rnd.random() < _OFTEN else CONTENT
-        self._editing, self._update = True, _NOTHING
+        self._editing, self._update, self._made = True, _NOTHING, []
         try:
             with self._doc.transaction():
                 self._change(lane)
@@ -149,9 +148,7 @@ class Device:
             structs = blocks[0][1]
             start, self._clock = structs[0][0], structs[-1][0] + structs[-1][1]
         deletes = tuple((client, a, z - a) for client, a, z in deletions)
-        # Read off the bytes: a later step of the transaction may have deleted what an earlier one made.
-        marks = tuple([int(mark) for mark in _MARK.findall(self._update)])
-        return Edit(marks, lane, self.client, start, self._clock - start, deletes, self._timers.now())
+        return Edit(tuple(self._made), lane, self.client, start, self._clock - start, deletes, self._timers.now())
 
     def _change(self, lane: str) -> None:
         """One step, and now and then more of them."""
@@ -164,7 +161,9 @@ class Device:
 
     def _mark(self) -> str:
         """New content."""
-        mark = f"<{next(self._marks)}>"
+        number = next(self._marks)
+        self._made.append(number)
+        mark = f"<{number}>"
         return mark if self._rnd.random() >= _RARELY else mark + "." * self._rnd.randrange(_PADDING)
 
     def _type(self) -> None:

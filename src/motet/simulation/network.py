@@ -42,9 +42,15 @@ class Conditions:
 
 
 class Watcher(Protocol):
-    """Who sees what the server writes, at that moment."""
+    """Who sees what either side says, at the moment when it does."""
 
-    def wrote(self, link: Link, data: bytes) -> None: ...
+    def said(self, link: Link, payload: bytes) -> None:
+        """A client's message."""
+        ...
+
+    def wrote(self, link: Link, data: bytes) -> None:
+        """The server's bytes."""
+        ...
 
 
 class Pipe:
@@ -94,8 +100,11 @@ class Pipe:
 class Link:
     """One connection."""
 
-    def __init__(self, timers: Timers, rnd: random.Random, conditions: Conditions, address: str) -> None:
+    def __init__(
+        self, timers: Timers, rnd: random.Random, watcher: Watcher, conditions: Conditions, address: str
+    ) -> None:
         self.timers = timers
+        self.watcher = watcher
         self.rnd = rnd
         self.conditions = conditions
         self.address = address
@@ -162,6 +171,7 @@ class Near:
 
     def send(self, payload: bytes) -> None:
         if self._is_open and not self._closing:
+            self._link.watcher.said(self._link, payload)
             self._link.up.send(masked(BINARY, payload))
 
     def send_raw(self, data: bytes) -> None:
@@ -236,10 +246,9 @@ class Near:
 class Far(asyncio.Transport):
     """The server's side: the transport of its protocol."""
 
-    def __init__(self, link: Link, watcher: Watcher, call_soon: Callable[[Callable[[], None]], object]) -> None:
+    def __init__(self, link: Link, call_soon: Callable[[Callable[[], None]], object]) -> None:
         super().__init__({"peername": (link.address, 50_000), "sockname": ("10.0.0.1", 8000)})
         self.link = link
-        self._watcher = watcher
         self._call_soon = call_soon
         self._protocol: asyncio.BaseProtocol
         self._buffer: deque[bytes | None] = deque()
@@ -272,7 +281,7 @@ class Far(asyncio.Transport):
         if self._ended:
             return
         data = bytes(data)
-        self._watcher.wrote(self.link, data)
+        self.link.watcher.wrote(self.link, data)
         self._buffer.append(data)
         self._buffered += len(data)
         self._pump()
@@ -389,7 +398,7 @@ class Network:
         self._call_soon: Callable[[Callable[[], None]], object] = lambda call: None
         self.links: list[Link] = []
         """Those that are, and some that were."""
-        self.weather = Conditions
+        self.weather: Callable[[], Conditions] = Conditions
         """How new connections are."""
 
     def listen(self, listener: Listener, call_soon: Callable[[Callable[[], None]], object]) -> None:
@@ -414,7 +423,7 @@ class Network:
 
     def connect(self, address: str, target: str, headers: Mapping[str, str], endpoint: Endpoint) -> Near:
         rnd = random.Random(self._rnd.getrandbits(64))
-        link = Link(self._timers, rnd, self.weather(), address)
+        link = Link(self._timers, rnd, self._watcher, self.weather(), address)
         near = Near(link, endpoint)
         self.links.append(link)
         lines = [f"GET {target} HTTP/1.1", "Host: motet", "Upgrade: websocket", "Connection: Upgrade"]
@@ -432,7 +441,7 @@ class Network:
             self._timers.later(REFUSE_SECONDS, link.near.lost)
             return
         protocol = self._listener()
-        link.far = Far(link, self._watcher, self._call_soon)
+        link.far = Far(link, self._call_soon)
         link.far.set_protocol(protocol)
         protocol.connection_made(link.far)
         link.up.send(request)

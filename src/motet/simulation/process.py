@@ -6,12 +6,13 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import Final
+from pathlib import Path
+from typing import Final, Protocol
 
 import uvicorn
 from uvicorn.server import ServerState
 
-from motet.access import Authenticator, Credentials, Grant
+from motet.access import Credentials, Grant
 from motet.access.sources import Sources
 from motet.app import App
 from motet.config import Settings
@@ -20,9 +21,9 @@ from motet.crdt.views import read
 from motet.errors import MotetError, Unavailable
 from motet.gateway.http_protocol import HttpProtocol
 from motet.gateway.server import send_away
-from motet.ids import RoomName
+from motet.ids import RoomName, Seq
 from motet.observability import Observer
-from motet.persistence import SqliteStore
+from motet.persistence import Row, SqliteStore
 from motet.simulation.clock import Clock
 from motet.simulation.loop import VirtualLoop
 from motet.simulation.network import Network
@@ -36,8 +37,23 @@ class Died(BaseException):
     """The process is gone in the middle of whatever it did; nothing in it may notice."""
 
 
+class Keeping(Protocol):
+    """Who is told what the store says that it keeps."""
+
+    def committed(self, rows: Sequence[Row], seqs: Sequence[Seq]) -> None: ...
+
+
 class Store(SqliteStore):
-    """The real one, whose calls a world may have take longer."""
+    """The real one, which is listened to."""
+
+    def __init__(self, data_dir: Path, keeping: Keeping) -> None:
+        super().__init__(data_dir)
+        self._keeping = keeping
+
+    async def append(self, rows: Sequence[Row]) -> Sequence[Seq]:
+        seqs = await super().append(rows)
+        self._keeping.committed(rows, seqs)
+        return seqs
 
 
 class Hesitant(Sources):
@@ -88,9 +104,16 @@ class Process:
     """A life. `live` returns when the server has stopped, and raises Died, or MotetError when it could not start."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, timeline: Timeline, network: Network, rnd: random.Random
+        self,
+        settings: Settings,
+        clock: Clock,
+        timeline: Timeline,
+        network: Network,
+        keeping: Keeping,
+        rnd: random.Random,
     ) -> None:
         self._settings = settings
+        self._keeping = keeping
         self._timeline = timeline
         self._network = network
         self._rnd = rnd
@@ -102,6 +125,8 @@ class Process:
         """Seconds that a call to the store takes at most, besides."""
         self.check: Callable[[], None] = lambda: None
         """Called after each event of the world. What it raises ends the life."""
+        self.started: Callable[[], None] = lambda: None
+        """Called when it listens."""
         self._stopping = asyncio.Event()
 
     def live(self, observe: Observer) -> None:
@@ -114,7 +139,7 @@ class Process:
         self._stopping.set()
 
     async def _live(self, observe: Observer) -> None:
-        store = Store(self._settings.data)
+        store = Store(self._settings.data, self._keeping)
         server = Server(self._settings)
         try:
             gateway = await server.assemble(store, Inline(), observe)
@@ -128,6 +153,7 @@ class Process:
         config.load()
         state = ServerState()
         self._network.listen(lambda: HttpProtocol(gateway, config, state, {}), self.loop.call_soon)
+        self.started()
         await self._stopping.wait()
         self._network.stop_listening()
         await send_away(gateway, server.drain, server.stopped, hurry=lambda: False)
@@ -154,8 +180,3 @@ class Process:
 
 async def _no_application(scope: object, receive: object, send: object) -> None:
     """Plain HTTP is not simulated."""
-
-
-def source_of(server: Server) -> Authenticator:
-    """Who knows who somebody is."""
-    return server.hesitant

@@ -1,0 +1,158 @@
+"""The end of a world: everything comes to rest, and then all who should hold the same are compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from motet.simulation.client import Provider
+from motet.simulation.device import Device
+from motet.simulation.network import Conditions
+from motet.simulation.people import ROOMS, Desk
+from motet.simulation.rights import READ
+
+if TYPE_CHECKING:
+    from motet.simulation.world import World
+
+
+FOUND: Final = 45.0
+"""Seconds in which the server finds half-open sockets, clients find silent ones, and new tokens hold again."""
+
+
+REFUSED_EDIT: Final = "may not write"
+"""In the reason of a denial that is about an edit: its author stays in the room."""
+
+
+class Verdict:
+    """Of one world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._stained: set[Device] = set()
+
+    def explains(self, user: str, room: str) -> bool:
+        """Whether some replica of the user's, of this room, is known to hold what was refused."""
+        of_user = (desk for desk in self._world.desks if desk.user == user)
+        return any(v.room == room and self.is_stained(v) for desk in of_user for v in desk.devices)
+
+    def is_stained(self, device: Device) -> bool:
+        """Whether an edit in it was not certainly right, from when it was made until now."""
+        if device not in self._stained:
+            user = self._owner(device)
+            rights = self._world.rights
+            edits = self._world.judge.edits.get(device, ())
+            if not all(rights.could(user, device.room, edit.lane, edit.at) for edit in edits):
+                self._stained.add(device)
+        return device in self._stained
+
+    def _owner(self, device: Device) -> str:
+        return next(desk.user for desk in self._world.desks if device in desk.devices)
+
+    def hush(self) -> None:
+        """From now on nothing fails, and everybody who may be there is."""
+        world = self._world
+        world.tell("hush")
+        world.disk.calm()
+        world.network.weather = Conditions
+        for link in world.network.living():
+            link.mend()
+            link.conditions.cut, link.conditions.latency, link.conditions.jitter = 0, 0.02, 0.01
+        world.issuer.lapsed.clear()
+        world.issuer.seconds = 1e6
+        world.timeline.later(FOUND, self._open_all)
+
+    def _open_all(self) -> None:
+        """Who was sent away comes back, and who typed what was refused begins anew: their pages are loaded again."""
+        world = self._world
+        for desk in world.desks:
+            desk.online()
+            stained = [device for device in desk.devices if self.is_stained(device)]
+            for device in stained:
+                self._was_told(desk, device)
+                desk.devices[desk.devices.index(device)] = world.make_device(device.room)
+            if stained or not self._is_content(desk):
+                desk.close(goodbye=False)
+                desk.open()
+        world.rights.settle(world.timeline.now())
+        world.timeline.later(FOUND + 30.0, self.give)
+
+    def _is_content(self, desk: Desk) -> bool:
+        return desk.page is not None and all(self._is_here(desk, device) for device in desk.devices)
+
+    def _is_here(self, desk: Desk, device: Device) -> bool:
+        provider = desk.provider(device)
+        if provider is None or desk.page is None or not desk.page.connected or not provider.synced:
+            return False
+        return provider.denied_reason is None or REFUSED_EDIT in provider.denied_reason
+
+    def _was_told(self, desk: Desk, device: Device) -> None:
+        """Who is here, with an edit that never was right, knows that it was refused."""
+        world, provider = self._world, desk.provider(device)
+        if provider is None or not self._is_here(desk, device):
+            return
+        for edit in world.judge.edits.get(device, ()):
+            made = world.judge.made.get(edit.marks[0]) if edit.marks else None
+            if made is None or edit.marks[0] in world.judge.out:
+                continue
+            if not world.rights.might(desk.user, device.room, edit.lane, edit.at, made.wall) and (
+                provider.denied_reason is None
+            ):
+                world.judge.finds(f"<{edit.marks[0]}> of {desk.user} in {device.room} was refused without a word")
+
+    def give(self) -> None:
+        """Compares."""
+        world = self._world
+        for room in ROOMS:
+            here = [(desk, device) for desk in world.desks for device in desk.devices if device.room == room]
+            expected = [(d, v) for d, v in here if world.rights.could(d.user, room, READ, world.timeline.now())]
+            if world.is_deleted(room):
+                continue
+            for desk, device in expected:
+                if not self._is_here(desk, device):
+                    who = f"{desk.user} at {desk.address} ({desk.place.traits.name})"
+                    world.judge.finds(f"{who} is not in {room}: {self._state(desk, device)}")
+            self._compare(room, [device for _, device in expected])
+            self._presence(room, [desk.provider(device) for desk, device in expected])
+        world.stop()
+        world.ends_with_stop()
+
+    def _state(self, desk: Desk, device: Device) -> str:
+        provider = desk.provider(device)
+        if provider is None or desk.page is None:
+            return "no page"
+        return f"connected {desk.page.connected}, synced {provider.synced}, denied {provider.denied_reason!r}"
+
+    def _compare(self, room: str, devices: list[Device]) -> None:
+        world = self._world
+        world.judge.counts["compared replicas"] += len(devices)
+        if not devices:
+            return
+        first = devices[0]
+        content, digest = first.content(), first.state_hash()
+        for device in devices[1:]:
+            if device.content() != content or device.state_hash() != digest:
+                world.judge.finds(f"{first.client} and {device.client} differ in {room}")
+        lost = [
+            mark
+            for device in devices
+            for edit in world.judge.edits.get(device, ())
+            for mark in edit.marks
+            if mark not in world.judge.logged and f"<{mark}>" in content
+        ]
+        if lost:
+            world.judge.finds(f"<{lost[0]}> is in every replica of {room}, and not in the log")
+
+    def _presence(self, room: str, providers: list[Provider | None]) -> None:
+        shown = {p.awareness.client for p in providers if p is not None and p.awareness.local is not None}
+        for provider in providers:
+            if provider is None:
+                continue
+            seen = {client for client, state in provider.awareness.states.items() if state is not None}
+            if seen != shown:
+                self._world.judge.finds(
+                    f"{provider.device.client} in {room} sees {sorted(seen)}, and there are {sorted(shown)}"
+                )
+            wrong = [
+                s for s in provider.awareness.states.values() if isinstance(s, dict) and s.get("room", room) != room
+            ]
+            if wrong:
+                self._world.judge.finds(f"{provider.device.client} in {room} sees presence of another room: {wrong[0]}")
