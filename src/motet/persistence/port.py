@@ -176,7 +176,8 @@ class Store(StoreReader, Protocol):
         """Writes the rows, of any rooms, in one transaction; durable when it returns.
 
         The seq of each, in the order given. Raises Unavailable, or RoomDeleted if any of the rooms was, and then
-        nothing is kept. After a cancellation nobody knows whether it was kept.
+        nothing is kept (if the process ends before another write succeeds, the next one may find it, whole). After a
+        cancellation nobody knows whether it was kept.
         """
         ...
 

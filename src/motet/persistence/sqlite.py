@@ -15,7 +15,7 @@ from motet.errors import StoreCorrupt
 from motet.ids import RoomName, Seq
 from motet.persistence.lock import DataLock
 from motet.persistence.port import RoomInfo, RoomOutline, Row, Snapshot, StoredRoom, StoreStatistics
-from motet.persistence.sqlite_file import DATABASE, errors_translated, prepare
+from motet.persistence.sqlite_file import DATABASE, errors_translated, open_reader, prepare
 from motet.persistence.sqlite_read import ReadSession
 from motet.persistence.sqlite_write import SLACK_PAGES, WriteSession
 from motet.persistence.threads import SessionThread
@@ -85,6 +85,10 @@ class SqliteStore(SqliteReader):
             prepare(data_dir / DATABASE)
             super().__init__(data_dir)
             with errors_translated():
+                # Idle. While it is open, SQLite does not read the write-ahead log anew: a commit whose sync failed can
+                # be whole in the system's memory and not on the disk. It would be there again, and at a power cut all
+                # that was committed after it would be gone.
+                self._anchor = open_reader(data_dir / DATABASE)
                 self._writer = SessionThread("motet-store-write", partial(WriteSession, data_dir / DATABASE))
         except BaseException:
             self._lock.release()
@@ -135,6 +139,7 @@ class SqliteStore(SqliteReader):
     async def close(self) -> None:
         # The writer last: it is then the last connection, and SQLite folds the write-ahead log into the database.
         await super().close()
+        self._anchor.close()
         await self._writer.close()
         self._lock.release()
 

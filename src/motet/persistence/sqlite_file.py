@@ -93,6 +93,10 @@ def prepare(path: Path) -> None:
                 schema.create(connection)
             move_into_place(new, path)
         with closing(connect(path, "rw")) as connection:
+            schema.version(connection)
+            # A commit whose sync failed can be whole in the system's memory and not on the disk. If the process that
+            # made it died, it counts now, and all that followed it in the log would be lost with it at a power cut.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             schema.migrate(connection)
             (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
             if mode != "wal":
