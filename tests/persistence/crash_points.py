@@ -162,8 +162,7 @@ class Trial:
         await self._end(disk, store, point.end)
         if point.seed % 3 == 0:
             await self._die_again(disk, point)
-        await self._look_first(disk, point.seed)
-        await self._find(disk, done)
+        await self._find(disk, done, point.seed)
 
     async def _failed(self, disk: Disk, point: Point) -> None:
         """The call did all or nothing, the next one works, and what was found then stays."""
@@ -179,7 +178,7 @@ class Trial:
         store = store or SqliteStore(disk.directory)
         found = await observed(store, self._scenario.rooms)
         model = self._model_of(found, done)
-        if self._scenario.keeps_nothing and not outage:
+        if self._scenario.keeps_nothing:
             assert found == self._models[done].contents()
         await self._go_on(store, model)
         await self._end(disk, store, point.end)
@@ -193,7 +192,7 @@ class Trial:
         store, done = await self._run(disk, lambda: disk.fail_at(point.step, full=point.seed % 2 == 0))
         disk.calm()
         await self._end(disk, store, point.end)
-        await self._find(disk, done)
+        await self._find(disk, done, point.seed)
 
     def _disk(self, seed: int) -> Disk:
         disk = Disk(random.Random(seed))
@@ -244,18 +243,20 @@ class Trial:
             await SqliteStore(disk.directory).close()
         await self._end(disk, None, point.end)
 
-    async def _look_first(self, disk: Disk, seed: int) -> None:
-        """A reader may come first after a crash."""
-        if seed % 2 and not self._scenario.opening:
-            reader = SqliteReader(disk.directory)
-            await observed(reader, self._scenario.rooms)
-            await reader.close()
-
-    async def _find(self, disk: Disk, done: int) -> None:
-        """The store opens, holds what it must after so many calls and perhaps another, and goes on."""
+    async def _find(self, disk: Disk, done: int, seed: int) -> None:
+        """The store opens, perhaps beside a reader, holds what it must after so many calls and perhaps another, and
+        what is then acknowledged outlives a power cut."""
+        reader = SqliteReader(disk.directory) if seed % 2 and not self._scenario.opening else None
         store = SqliteStore(disk.directory)
         found = await observed(store, self._scenario.rooms)
-        await self._go_on(store, self._model_of(found, done))
+        model = self._model_of(found, done)
+        await self._go_on(store, model)
+        disk.power_cut(Survival.NONE)
+        for one in (store, reader):
+            if one is not None:
+                await one.close()
+        store = SqliteStore(disk.directory)
+        assert await observed(store, [*self._scenario.rooms, AFTER]) == model.contents()
         await store.close()
         await self._scenario.also(disk.directory, found, done)
 

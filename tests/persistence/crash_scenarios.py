@@ -11,7 +11,7 @@ from crash_model import KIND, Contents, Model, observed
 from crash_points import Call, Scenario
 
 from motet.ids import RoomName, Seq
-from motet.persistence import Snapshot, SqliteReader, SqliteStore, backup, restore, schema
+from motet.persistence import Snapshot, SqliteReader, SqliteStore, backup, restore, schema, sqlite_write
 from motet.persistence.contract_model import row
 from motet.persistence.sqlite_file import DATABASE, connect
 
@@ -117,8 +117,8 @@ async def nothing_there(directory: Path) -> None:
 
 
 _ROOMS_OF_SCHEMA_1 = (append(A, B, times=30), compact(A, 20, keep_rows=True))
-_LONG_ROOM = append(A, data=bytes(300), times=600)
-"""So many rows that dropping them takes three transactions, and giving their pages back more."""
+_LONG_ROOM = append(A, data=bytes(900), times=40)
+"""So many rows that dropping them takes three transactions of `small_steps`, and giving their pages back some more."""
 _ROOM_AND_SECRET = (append(B), append(A, data=BIG, times=12), compact(A, 8, keep_rows=True))
 
 SCENARIOS = (
@@ -137,8 +137,8 @@ SCENARIOS = (
         [compact(A, 10, keep_rows=True), compact(A, 20, keep_rows=True)],
         [A],
     ),
-    Scenario("compact and drop the rows", [append(B), _LONG_ROOM], [compact(A, 599, keep_rows=False)], [A, B]),
-    Scenario("sweep", [append(B), _LONG_ROOM, compact(A, 590, keep_rows=True)], [sweep(before=550)], [A, B]),
+    Scenario("compact and drop the rows", [append(B), _LONG_ROOM], [compact(A, 39, keep_rows=False)], [A, B]),
+    Scenario("sweep", [append(B), _LONG_ROOM, compact(A, 38, keep_rows=True)], [sweep(before=36)], [A, B]),
     Scenario("delete", [*_ROOM_AND_SECRET], [delete(A)], [A, B], also=a_sweep_leaves_nothing_of_a_deleted_room),
     Scenario("delete what is absent", [append(B)], [delete(A)], [A, B]),
     Scenario(
@@ -173,5 +173,8 @@ SCENARIOS = (
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """What otherwise happens at megabytes happens at kilobytes."""
     monkeypatch.setattr("motet.persistence.sqlite_file.CHECKPOINT_PAGES", 16)
-    monkeypatch.setattr("motet.persistence.sqlite_write.VACUUM_PAGES", 8)
-    monkeypatch.setattr("motet.persistence.sqlite.SLACK_PAGES", 4)
+    sixteen = sqlite_write._LAST_TO_DROP.replace(f"LIMIT {sqlite_write.DROP_ROWS}", "LIMIT 16")
+    assert "LIMIT 16" in sixteen
+    monkeypatch.setattr(sqlite_write, "_LAST_TO_DROP", sixteen)
+    monkeypatch.setattr(sqlite_write, "VACUUM_PAGES", 4)
+    monkeypatch.setattr("motet.persistence.sqlite.SLACK_PAGES", 2)

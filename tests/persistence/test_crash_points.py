@@ -13,7 +13,7 @@ from crash_scenarios import SCENARIOS, small_steps  # noqa: F401 (a fixture)
 from support import seeds
 
 SAMPLE = 24
-"""Points of each scenario, for each seed; all are about 1,300 steps of 20 points."""
+"""Points of each scenario, for each seed; all of them are about 25,000."""
 
 pytestmark = pytest.mark.usefixtures("small_steps")
 
