@@ -12,7 +12,7 @@ from crash_scenarios import SCENARIOS, small_steps  # noqa: F401 (a fixture)
 
 from support import seeds
 
-SAMPLE = 24
+SAMPLE = 20
 """Points of each scenario, for each seed; all of them are about 25,000."""
 
 pytestmark = pytest.mark.usefixtures("small_steps")

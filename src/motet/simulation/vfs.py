@@ -126,7 +126,7 @@ def unmount(directory: str) -> None:
     _default().begin_random_numbers()
 
 
-def volume_of(path: str) -> Volume | None:
+def _volume_of(path: str) -> Volume | None:
     """Who answers for a path (absolute, without links)."""
     for directory, volume in _volumes.items():
         if path.startswith(directory):
@@ -238,7 +238,7 @@ class _DefaultVfs:
     def _xopen(self, vfs: int, name: int | None, file: int, flags: int, out_flags: int | None) -> int:
         try:
             path = fsdecode(ctypes.string_at(name)) if name else ""
-            volume = volume_of(path)
+            volume = _volume_of(path)
             opened = volume.open(path, flags) if volume else None
             code: int = self._open(vfs, name, file, flags, out_flags)
             if opened is not None and code == sqlite3.SQLITE_OK:
@@ -255,7 +255,7 @@ class _DefaultVfs:
     def _xdelete(self, vfs: int, name: int, sync_directory: int) -> int:
         try:
             path = fsdecode(ctypes.string_at(name))
-            volume = volume_of(path)
+            volume = _volume_of(path)
             if volume is not None:
                 volume.delete(path, bool(sync_directory))
             code: int = self._delete(vfs, name, 0 if volume else sync_directory)
