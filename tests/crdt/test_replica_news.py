@@ -170,3 +170,14 @@ def test_known_ids_that_wait_never_ripen_when_they_say_something_else() -> None:
     news = news_of(r)
     assert news.ripe == ()
     assert r.waiting_bytes == 0
+
+
+def test_a_delete_over_many_that_wait_is_counted_whole() -> None:
+    """[C8] It waits in as many parts as there are between them."""
+    fits = (MAX_WAITING - 4_000) // 64
+    r = Replica()
+    assert r.take(update(deletes={7: [(2 * k, 1) for k in range(fits)]}), 1) > 0
+    assert r.waiting_bytes > MAX_WAITING - 8_000
+    assert r.take(update(deletes={7: [(0, 2 * fits)]}), 2) == DROPPED
+    assert r.waiting_bytes <= MAX_WAITING
+    assert r.take(update(deletes={7: [(0, 1)]}), 2) > 0

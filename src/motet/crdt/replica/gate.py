@@ -183,16 +183,16 @@ class Gate:
 
     def park_deletion(self, author: int, client: int, a: int, z: int) -> bool:
         """Holds the delete of ids that are not there. False: no room. Ranges that wait already keep their author."""
-        if self.bytes + PIECE_BYTES > MAX_WAITING:
+        coverage, heap = self._late.get(client) or (Ranges(), [])
+        parts = list(coverage.missing(a, z))  # as many as wait already, if it goes over all of them
+        weight = (0 if heap else PIECE_BYTES) + 8 * RANGE_BYTES * len(parts)
+        if self.bytes + weight > MAX_WAITING:
             return False
-        known = self._late.get(client)
-        if known is None:
-            known = self._late[client] = (Ranges(), [])
-            self.bytes += PIECE_BYTES
-        coverage, heap = known
-        for part in coverage.add(a, z):
+        self.bytes += weight
+        coverage.add(a, z)
+        self._late[client] = (coverage, heap)
+        for part in parts:
             heappush(heap, (*part, author))
-            self.bytes += 8 * RANGE_BYTES
         return True
 
     def due(self, client: int, end: int) -> list[Piece]:
