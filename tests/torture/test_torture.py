@@ -14,7 +14,8 @@ from torture_verdict import judge
 
 from support import seeds
 
-FIXED = 7
+FIXED = 474
+"""A seed whose half-open links come early: clients take half a minute to notice."""
 SHORT, BRIEF = 40.0, 3.0
 """Seconds of a schedule, and of its longest trouble, in the run of every build."""
 LONG, PART, LONGEST = 20 * 60.0, 120.0, 40.0
@@ -26,12 +27,12 @@ pytestmark = pytest.mark.node
 async def suffer(scene: Scene, seed: int, seconds: float, longest: float) -> None:
     """A schedule, and the verdict on it."""
     steps = schedule(seed, seconds, longest)
-    print(f"seed {seed}: {[tuple(step) for step in steps]}")
+    print(f"seed {seed}: {[(step.at, str(step.trouble), step.lasts, step.amount) for step in steps]}")
     await troubles.run(scene, steps)
     await judge(scene)
-    print(
-        f"{dict(scene.counts)}, memory {min(scene.memory) >> 20}-{max(scene.memory) >> 20} MiB, drains {scene.drains}"
-    )
+    memory = f"{min(scene.memory) >> 20}-{max(scene.memory) >> 20} MiB"
+    counts = ", ".join(f"{name} {count}" for name, count in scene.counts.items())
+    print(f"{counts}; lost 0; memory {memory}; the longest stop {max(scene.drains):.1f} s")
 
 
 @pytest.mark.timeout(300)
