@@ -13,7 +13,8 @@ from typing import Final
 from choices import Choices
 from instant_loop import InstantLoop
 from made_updates import made_update
-from session_stage import ADDRESSES, TOKENS, USERS, Peer, Stage
+from session_stage import ADDRESSES, SETTINGS, TOKENS, USERS, Peer, Stage
+from small_limits import small_limits
 
 from motet.errors import MotetError
 from motet.sync import HOCUSPOCUS, YJS
@@ -149,10 +150,12 @@ class Play:
 
 def one(data: bytes) -> None:
     """Raises for a bug only."""
-    loop = InstantLoop()
-    stage = Stage(loop.time)
-    try:
-        loop.run_until_complete(Play(Choices(data), stage).run())
-        assert not loop.complaints, loop.complaints
-    finally:
-        loop.end()
+    choices, loop = Choices(data), InstantLoop()
+    sizes = choices.byte()
+    with small_limits(sizes & 1 == 1):
+        stage = Stage(loop.time, SETTINGS[sizes >> 1 & 1])
+        try:
+            loop.run_until_complete(Play(choices, stage).run())
+            assert not loop.complaints, loop.complaints
+        finally:
+            loop.end()

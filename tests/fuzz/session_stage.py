@@ -32,9 +32,20 @@ TOKENS: Final = (*USERS, "brief", "nobody's")
 """Each user's name is a token; `brief` is one of ed's that soon ends."""
 PEERS: Final = 8
 """Sockets at once."""
-SETTINGS: Final = Settings.model_validate(
-    {"max_room_bytes": 64 << 10, "max_members_per_room": 12, "pending_seconds": 5.0}
+SETTINGS: Final = tuple(
+    Settings.model_validate(
+        {
+            "max_room_bytes": room,
+            "max_update_bytes": room // 2,
+            "max_members_per_room": 12,
+            "pending_seconds": 5.0,
+            "high_water_bytes": 4096,
+            "snapshot_rows": 50,
+        }
+    )
+    for room in (64 << 10, 8 << 10)
 )
+"""Usual ones, and such that a document is soon over its quota."""
 STATUS: Final = b"\x08"
 
 
@@ -218,13 +229,13 @@ class Watched(Hub):
 
     faults: list[Exception]
 
-    def __init__(self, time: Callable[[], float], stage: Stage) -> None:
+    def __init__(self, time: Callable[[], float], settings: Settings, stage: Stage) -> None:
         self.now = time
         self.faults = []
         self.disk = Disk()
         journal = Journal(self.disk, 1 << 20, lambda: self.journal_drained())
         access = Access(stage, built_in(), Rulings(), time, is_open=False)
-        super().__init__(SETTINGS, self.disk, journal, access, lambda room: None, stage.observe)
+        super().__init__(settings, self.disk, journal, access, lambda room: None, stage.observe)
         self.keeper = Keeper(self, lambda: 1 << 40)
         self.convergence = Convergence(self, Hashes())
 
@@ -244,8 +255,9 @@ class Watched(Hub):
 class Stage:
     """The room, and everybody who is or was in it."""
 
-    def __init__(self, time: Callable[[], float]) -> None:
+    def __init__(self, time: Callable[[], float], settings: Settings) -> None:
         self._time = time
+        self._settings = settings
         self.wrong: list[Event] = []
         self.everybody: list[Peer] = []
         self._writers = {"ed", "ed2", "carl", "honest"}
@@ -266,7 +278,7 @@ class Stage:
 
     async def begin(self) -> None:
         """The room opens, and the listener is in it."""
-        self.hub = Watched(self._time, self)
+        self.hub = Watched(self._time, self._settings, self)
         self.hub.start()
         peer = await self._yjs("honest")
         self.listener = Listener(peer)
