@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc as collector
 import json
 import subprocess
 import tracemalloc
@@ -25,6 +26,7 @@ from crdt_updates import (
 from replica_fuzz import FUZZ, node
 
 from motet.crdt.replica import Replica
+from motet.crdt.replica.lane import Lane
 
 
 def test_deleted_text_keeps_its_ids_and_its_place() -> None:
@@ -148,3 +150,19 @@ def test_an_offline_edit_survives_the_compaction_of_its_neighbours(tmp_path: Pat
         [run, "offline.mjs", "check", str(tmp_path)], cwd=FUZZ, check=True, capture_output=True, text=True
     )
     assert json.loads(judged.stdout) == []
+
+
+def test_of_a_document_that_is_let_go_nothing_is_left_to_the_garbage_collector() -> None:
+    """[R18] Segments that are to be rewritten were held by their lanes, and held them."""
+    collector.collect()
+    collector.disable()
+    try:
+        r = replica(
+            one(7, 0, *(text("x" * 1000) if not k else text("x" * 1000, origin=(7, 1000 * k - 1)) for k in range(9)))
+        )
+        r.take(update(deletes={7: [(0, 8000)]}), 1)
+        assert r.garbage > 4000
+        del r
+        assert not [each for each in collector.get_objects() if type(each) is Lane and each.client == 7]
+    finally:
+        collector.enable()

@@ -174,7 +174,10 @@ def tidy(store: Store) -> None:
     """Rewrites one of the segments that became mostly dead, if there is garbage enough in all."""
     if store.garbage < max(_FLOOR, store.size >> 2):
         return
-    lane, segment = store.rotten.popleft()
+    client, segment = store.rotten.popleft()
+    lane = store.lanes.get(client)
+    if lane is None:
+        return  # it was new in an update that was taken back
     i = bisect_right(lane.starts, segment.clock) - 1
     if i < len(lane.segments) - 1 and lane.segments[i] is segment:
         _renew(store, lane, i, None)

@@ -96,8 +96,10 @@ class Lane:
         "starts",
     )
 
-    def __init__(self, client: int, number: int, rotten: deque[tuple[Lane, Segment]]) -> None:
-        self._rotten = rotten  # shared by all lanes: sealed segments that became mostly dead
+    def __init__(self, client: int, number: int, rotten: deque[tuple[int, Segment]]) -> None:
+        # Shared by all lanes: sealed segments that became mostly dead, each with its client. Not with its lane, which
+        # holds this: lanes with segments in it would be left to the garbage collector when the document is let go.
+        self._rotten = rotten
         self.client = client
         self.me = write(client)
         self.number = number
@@ -195,7 +197,7 @@ class Lane:
             last = self.segments[-1]
             last.data = bytes(last.data)  # without the room to grow
             if last.dead * 2 > len(last.data):
-                self._rotten.append((self, last))
+                self._rotten.append((self.client, last))
         self._open = bytearray()
         segment = Segment(self.end, self._open, 0)
         segment.clocks, segment.offsets = array("I"), array("I")
@@ -337,7 +339,7 @@ class Lane:
             size = segment.bytes_between(a, z if z < end else end, end)
             half = len(segment.data) >> 1
             if segment.dead <= half < segment.dead + size and i + 1 < len(self.starts):
-                self._rotten.append((self, segment))
+                self._rotten.append((self.client, segment))
             segment.dead += size
             buried += size
             a = end

@@ -80,7 +80,7 @@ class Store:
         self.history = History()
         self.note_at = STEP  # the size at which it notes the next state vector
         self.garbage = 0  # about how many of them are content that is deleted
-        self.rotten: deque[tuple[Lane, Segment]] = deque()  # segments that are mostly that, each once
+        self.rotten: deque[tuple[int, Segment]] = deque()  # segments that are mostly that, and their clients
 
     # -- integrating
 
