@@ -23,6 +23,8 @@ from support.tokens import SECURED
 from support.waiting import eventually
 
 ROOMS = ("torture/a", "torture/b")
+ALONE = "torture/alone"
+"""A room of raw authors, who keep nothing of each other's: what the server has lost, nobody gives back to it."""
 VIEWERS = ("y-websocket-2", "hocuspocus-provider-4")
 """Of each room; they type as well."""
 DISK = 96
@@ -118,6 +120,7 @@ class Scene:
                 user = f"{room[-1]}-viewer-{kind}"
                 self.viewers.append(await Writer.join(self.node, kind, self.network.ws_url, room, user, "viewer", 2.0))
             self.chairs.append(Chair(self.server.ws_url, room, pause=0.02))
+        self.chairs += [Chair(self.server.ws_url, ALONE, pause=0.02) for _ in range(2)]
         for writer in self.everybody:
             await writer.client.synced()
 

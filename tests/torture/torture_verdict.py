@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable
 
 from torture_people import lasting
-from torture_scene import ROOMS, Scene
+from torture_scene import ALONE, ROOMS, Scene
 
 from support import wire
 from support.node import Content
@@ -33,6 +33,7 @@ async def judge(scene: Scene) -> None:
     await _presence(scene)
     for room, (content, _) in agreed.items():
         await _is_whole(scene, room, content)
+    await _has_every_promise(scene)
     async with scene.power:
         with scene.excuse():
             await asyncio.to_thread(scene.server.kill)
@@ -42,6 +43,7 @@ async def judge(scene: Scene) -> None:
             await scene.start()
     for room, (content, _) in agreed.items():
         assert await _seen_by_a_stranger(scene, room) == content.text
+    await _has_every_promise(scene)
     for room in scene.deleted:
         await _is_deleted(scene, room)
     await _outcasts(scene)
@@ -102,6 +104,17 @@ async def _is_whole(scene: Scene, room: str, content: Content) -> None:
         assert viewer.saved == 0 or viewer.saved < viewer.typed
     assert not scene.server.authors(room) & {viewer.user for viewer in scene.viewers}
     scene.counts[f"acknowledged in {room}"] = len(promised)
+
+
+async def _has_every_promise(scene: Scene) -> None:
+    """The room in which nobody else remembers what an author was promised."""
+    authors = [author for chair in scene.chairs if chair.room == ALONE for author in chair.authors]
+    found = (await _seen_by_a_stranger(scene, ALONE)).split(";")[:-1]
+    promised = set().union(*(author.promises for author in authors))
+    assert promised <= set(found), f"lost: {sorted(promised - set(found))}"
+    assert set(found) <= {f"{author.name}:{n}" for author in authors for n in range(author.sent)}
+    assert len(set(found)) == len(found), "something is there twice"
+    scene.counts[f"acknowledged in {ALONE}"] = len(promised)
 
 
 async def _seen_by_a_stranger(scene: Scene, room: str) -> str:
