@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Awaitable, Callable
 
 import pytest
-from gateway_harness import BINARY, CLOSE, request, running
+from gateway_harness import BINARY, CLOSE, Scope, hello, request, running
 
 from motet.gateway import ListenSettings
 from motet.gateway.http_protocol import HttpProtocol
@@ -190,3 +191,57 @@ async def test_of_a_socket_that_has_ended_nothing_is_left_to_the_garbage_collect
             await eventually(lambda: not [each for each in gc.get_objects() if type(each) is HttpProtocol], "all freed")
         finally:
             gc.enable()
+
+
+class Endless:
+    """An ASGI application whose answers go on until their reader has gone."""
+
+    def __init__(self) -> None:
+        self.begun = self.gone = 0
+
+    async def __call__(
+        self, scope: Scope, receive: Callable[[], Awaitable[Scope]], send: Callable[[Scope], Awaitable[None]]
+    ) -> None:
+        if scope["type"] != "http":
+            await hello(scope, receive, send)
+            return
+        self.begun += 1
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await receive()  # the request's body
+        gone = asyncio.ensure_future(receive())
+        while not gone.done():
+            await send({"type": "http.response.body", "body": b"more", "more_body": True})
+            await asyncio.wait([gone], timeout=0.01)
+        self.gone += 1
+
+
+async def test_who_goes_with_a_request_in_line_ends_the_answer_before_it() -> None:
+    """[W8] Else an answer that goes on by itself would for ever hold its place, for a reader that has left."""
+    app = Endless()
+    async with running(app=app) as server:
+        raw = await server.connect()
+        raw.send(request_kept("/one"))
+        await eventually(lambda: app.begun, "the answer")
+        raw.send(request_kept("/two") + request_kept("/three"))
+        await raw.head()
+        raw.abort()
+        await eventually(lambda: app.gone, "the end")
+        assert (app.begun, app.gone) == (1, 1)
+
+
+async def test_an_upgrade_behind_an_answer_that_is_under_way_is_refused() -> None:
+    """[G16] The rest of that answer would be read as frames."""
+    app = Endless()
+    async with running(app=app) as server:
+        raw = await server.connect()
+        raw.send(request_kept("/one"))
+        await eventually(lambda: app.begun, "the answer")
+        raw.send(request())
+        assert b"101 Switching" not in await raw.rest()
+        await eventually(lambda: app.gone, "the end")
+        assert not server.recorders
+
+
+def request_kept(path: str) -> bytes:
+    """A GET request after which its connection goes on."""
+    return get(path).replace(b"Connection: close\r\n", b"")

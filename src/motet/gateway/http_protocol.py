@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 from uvicorn import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from motet.gateway.gateway import UNIX, Gateway
@@ -46,6 +46,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._refused = False
         self._last_chunk = b""
         self._upgrading: asyncio.Task[None] | None = None
+        # uvicorn knows the newest request only; this is the one whose answer is under way, or was the last.
+        self._answering: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -55,6 +57,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._gateway.head_done(self.transport)
         if self._upgrading is not None:
             self._upgrading.cancel()
+        if self._answering is not None and self._is_answering():
+            self._answering.disconnected = True
+            self._answering.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -103,6 +108,16 @@ class HttpProtocol(HttpToolsProtocol):
         if not self._gateway.settings.is_proxy(peer):
             self.headers[:] = [header for header in self.headers if header[0] != _REQUEST_ID]
         super().on_headers_complete()
+        if not self._is_answering():
+            self._answering = self.cycle
+
+    def on_response_complete(self) -> None:
+        if self.pipeline:
+            self._answering = self.pipeline[-1][0]  # the next in line, which uvicorn begins with now
+        super().on_response_complete()
+
+    def _is_answering(self) -> bool:
+        return self._answering is not None and not self._answering.response_complete
 
     def _client(self) -> tuple[str, int]:
         """Address and port (0 when not known) of whoever sent this request: on a proxy's connection each may be
@@ -127,8 +142,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self.transport.write(refused(status, detail, *headers))
-        answering = self._upgrading is not None or (self.cycle is not None and not self.cycle.response_complete)
-        if answering or not self.transport.can_write_eof():
+        if self._upgrading is not None or self._is_answering() or not self.transport.can_write_eof():
             self.transport.close()  # somebody else may still write; and TLS reads to the end by itself
         else:
             self.transport.write_eof()
@@ -139,6 +153,9 @@ class HttpProtocol(HttpToolsProtocol):
         self.connections.discard(self)
         if not self._last_chunk.endswith(_END_OF_HEAD):
             self._refuse(HTTPStatus.BAD_REQUEST, "bytes before the WebSocket was open")
+            return
+        if self._is_answering():  # its rest would be read as frames
+            self._refuse(HTTPStatus.BAD_REQUEST, "the answer before the WebSocket is under way")
             return
         scope = self.scope
         address = scope["client"][0] if scope["client"] else UNIX
