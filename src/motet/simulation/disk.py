@@ -33,7 +33,7 @@ class Disk:
 
     def __init__(self, rnd: random.Random) -> None:
         self.counts: Counter[str] = Counter()
-        """Steps of each kind (the values of `Step`), and `faults`."""
+        """Steps of each kind (by `Step`), and `faults`."""
         self._rnd = rnd
         self._root = Path(tempfile.mkdtemp(prefix="motet-disk-", dir=_IN_MEMORY if _IN_MEMORY.is_dir() else None))
         self._root = self._root.resolve()

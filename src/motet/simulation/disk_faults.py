@@ -8,12 +8,12 @@ import random
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping
-from enum import Enum
+from enum import StrEnum
 
 from motet.simulation.platter import SECTOR
 
 
-class Step(Enum):
+class Step(StrEnum):
     """What a process does to a disk."""
 
     OPEN = "open"
@@ -115,7 +115,7 @@ class Faults:
         """Counts the step. Raises Fault if it fails."""
         if step is not Step.READ:
             self.steps += 1
-        self._counts[step.value] += 1
+        self._counts[step] += 1
         if not self._calm:
             self._consider(step)
 
