@@ -9,7 +9,7 @@ from motet.crdt import Replica
 from motet.errors import MotetError, OverQuota, ProtocolViolation, TryLater
 from motet.ids import MemberId
 from motet.presence import Roster
-from motet.rooms.effects import Broadcast, Dismiss, Effects, Out, Persist, Send, WorkDone, WorkOn
+from motet.rooms.effects import NOTHING, Broadcast, Dismiss, Effects, Out, Persist, Send, WorkDone, WorkOn
 from motet.rooms.limits import KEEP_ALIVE, PARKED, RoomLimits
 from motet.rooms.member import Member
 from motet.rooms.room import Room
@@ -336,3 +336,18 @@ def test_a_provider_that_sends_its_queue_after_it_began_to_sync_is_told_once(at:
     at.update(ada, b"\0\1\7\1\1\1")
     at.tick()
     assert len(sent(at.room.committed(), Out.SAVED)) == 1
+
+
+def test_what_was_dropped_in_part_is_forgotten_with_its_author(at: Fixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[R5] [R10] No ticket tells of the part that found room to wait: it would come in the name of nobody."""
+    monkeypatch.setattr("motet.crdt.replica.gate.MAX_WAITING", 1_000)
+    ada, bob = at.join(), at.join()
+    small, large = typed(8, 1, "late")[1:-1], typed(9, 1, "x" * 800)[1:-1]
+    assert at.update(ada, b"\2" + large + small + b"\0") != NOTHING
+    assert at.room.replica.waiting_bytes
+    at.room.leave(ada, at.now, clean=True)
+    at.tick()
+    assert not at.room.replica.waiting_bytes
+    at.update(bob, typed(8, 0, "a"))
+    _, persist = at.tick()
+    assert persist == Persist([("", typed(8, 0, "a"))])

@@ -48,6 +48,8 @@ class Member:
     """Statuses that were false, for what the member might not write; they are owed when it may write more."""
     parked: dict[int, Parked] = field(default_factory=dict)
     """By ticket: its updates that wait for what they refer to."""
+    dropped: bool = False
+    """Something of it found no room to wait. A part of that may wait all the same, of which no ticket tells."""
     told: set[str] = field(default_factory=set)
     """Why something of it was refused; once is enough."""
     asked: bool = False

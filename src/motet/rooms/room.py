@@ -83,6 +83,8 @@ class Room(Taking):
 
     def _bury(self, member: Member) -> None:
         """Nothing of a member that left is still to come."""
+        if member.dropped:
+            self.replica.forget(member.id)  # else it would come in the name of nobody, whatever became of its author
         self.departed.pop(member.id, None)
         if self.dirty:
             self._leaving.append(member.id)

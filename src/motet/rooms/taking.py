@@ -192,6 +192,7 @@ class Taking:
     def _parked(self, member: Member, ticket: int, statuses: int) -> Effects:
         """[R5] What is early waits; what does not fit is asked for again at once."""
         if ticket == DROPPED:
+            member.dropped = True
             member.owed += statuses
             if not member.asked:
                 member.asked = True
