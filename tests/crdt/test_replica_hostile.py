@@ -196,7 +196,7 @@ def test_a_parent_that_is_no_type_makes_gc_of_its_child() -> None:
     assert r.take(one(8, 0, text("x", parent=(7, 1))), 2) == 0
     news = r.news()
     assert news is not None
-    assert news.update == one(8, 0, gc(1))
+    assert news.update == one(8, 0, gc(1), deletes={8: [(0, 1)]})
 
 
 def test_more_clients_than_the_limit_are_refused() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crdt_updates import block, gc, one, replica, skip, text, update, values
+from crdt_updates import block, deleted, gc, one, replica, skip, text, update, values
 
 from motet.crdt.replica import DROPPED, MAX_WAITING, TAKEN, News, Replica
 
@@ -53,6 +53,16 @@ def test_two_authors_who_deliver_the_same_client_share_its_structs() -> None:
     assert news.update == one(7, 0, text("onetwothree"))
     assert authors[2] == one(7, 3, text("two", origin=(7, 2)))
     assert authors[1] == one(7, 0, text("one"), skip(3), text("three", origin=(7, 5)))
+
+
+def test_content_that_comes_deleted_is_told_as_a_delete_too() -> None:
+    """[C6] A member may have been shown it alive: by a broadcast whose commit failed, before its author deleted it."""
+    shown = Replica()
+    shown.take(one(7, 0, text("gone")), 1)
+    r = Replica()
+    r.take(one(7, 0, deleted(4)), 1)
+    shown.take(news_of(r).update, 0)
+    assert shown.state_hash() == r.state_hash()
 
 
 def test_what_was_known_is_no_news() -> None:

@@ -21,6 +21,7 @@ class Clock:
     def __init__(self) -> None:
         self.seconds = START
         self._ahead = EPOCH - START
+        self._latest = 0.0
 
     def monotonic(self) -> float:
         """Seconds."""
@@ -36,7 +37,12 @@ class Clock:
 
     def set_wall(self, seconds: float) -> None:
         """Somebody sets the wall clock forward, or back."""
+        self._latest = max(self._latest, self.time())
         self._ahead += seconds
+
+    def set_right(self) -> None:
+        """The wall clock is set to what it showed at most: what was decided then is not of the future any more."""
+        self.set_wall(max(0.0, self._latest - self.time()))
 
     @contextmanager
     def installed(self) -> Iterator[None]:

@@ -97,6 +97,7 @@ class Desk:
         surroundings: Surroundings,
         rnd: Random,
         devices: Sequence[Device],
+        clients: Iterator[int],
     ) -> None:
         self.user = place.user
         self.place = place
@@ -104,6 +105,11 @@ class Desk:
         self.page: Client | None = None
         self.devices = list(devices)
         self.reachable = True
+        self.may_keep_ids = False
+        """Clocks of presence begin anew with a provider, under the old id. Others pass over what is not newer than they
+        know; a server that remembers provokes newer ones [A7], and one that was restarted does not remember."""
+        self._loads_anew = False
+        self._clients = clients
         self._owner = Owner(place.user, address, lambda: issuer.token(place.user), {})
         self._surroundings = surroundings
         self._rnd = rnd
@@ -114,9 +120,12 @@ class Desk:
         return isinstance(self.place.traits, HocuspocusTraits)
 
     def open(self) -> None:
-        """A page that shows all documents."""
+        """A page that shows all documents: under new ids, unless it is the old one with a new provider."""
         if self.page is not None:
             return
+        if self._loads_anew:
+            for device in self.devices:
+                device.fresh(next(self._clients))
         rnd = Random(self._rnd.getrandbits(64))
         traits = self.place.traits
         if isinstance(traits, YjsTraits):
@@ -133,6 +142,7 @@ class Desk:
     def close(self, goodbye: bool) -> None:
         """The page is closed; with `goodbye` the application destroys its provider first."""
         page, self.page = self.page, None
+        self._loads_anew = not (goodbye and self.may_keep_ids)
         if page is not None:
             (page.stop if goodbye else page.close_page)()
 

@@ -43,6 +43,8 @@ class Rights:
         self._periods: dict[tuple[str, str], list[Period]] = {}
         self._roles = {(user, room): role for user, of in roles.items() for room, role in of.items()}
         self._ruled: dict[tuple[str, str], str | None] = {}
+        self.unsure: set[tuple[str, str]] = set()
+        """Users and rooms for whom the last decision may not have been kept."""
         self.tokens_end: dict[str, float] = {}
         """When the last token of each user ends (wall clock)."""
         for key, role in self._roles.items():
@@ -50,17 +52,23 @@ class Rights:
 
     def role(self, user: str, room: str) -> str:
         """As it was decided last; a decision that is under way counts."""
-        return self._ruled.get((user, room)) or self._roles.get((user, room), "none")
+        return self.ruled(user, room) or self._roles.get((user, room), "none")
 
     # ---- decisions
+
+    def ruled(self, user: str, room: str) -> str | None:
+        """The role that was decided last; None: the token's."""
+        return self._ruled.get((user, room))
 
     def begins(self, user: str, room: str, role: str | None, now: float) -> None:
         """Somebody is about to decide the user's role here (None: it is as the token says)."""
         self._ruled[user, room] = role
+        self.unsure.add((user, room))
         self._doubt((user, room), MAY[self.role(user, room)], now)
 
     def holds(self, user: str, room: str, now: float) -> None:
         """It was decided, and is kept."""
+        self.unsure.discard((user, room))
         may = MAY[self.role(user, room)]
         self._periods.setdefault((user, room), []).append(Period(now, may, may))
 

@@ -43,6 +43,10 @@ _FAILURES: Final = (
 )
 
 
+_ENDS: Final = ("kill", "power", "die writing", "restart")
+"""Of the server's process."""
+
+
 class Kind(NamedTuple):
     """A kind of step: how often, of how many, and whether it is a trouble."""
 
@@ -71,6 +75,7 @@ class Steps:
         names = rnd.choices(list(climate), list(climate.values()), k=STEPS)
         self._plan = [(at, number, names[number]) for at, number in plan if world.schedule.has(number)]
         for number, desk in enumerate(world.desks):
+            desk.may_keep_ids = not any(climate[name] for name in _ENDS)
             world.timeline.later(0.5 + 0.1 * number, desk.open)
         self._next(0.0, seconds)
 
@@ -87,6 +92,11 @@ class Steps:
             self._next(at, end)
 
         world.timeline.later(at - now, step)
+
+    def server_ended(self) -> None:
+        """Nothing that an administrator asked of it comes to an end."""
+        self._ruling.clear()
+        self._tasks.clear()
 
     def _do(self, number: int, name: str, rnd: Random) -> None:
         kind = KINDS[name]
@@ -126,8 +136,6 @@ class Steps:
         for n, device in enumerate(desk.devices):
             if rnd.random() < 0.5 or self._world.verdict.is_stained(device):
                 desk.devices[n] = self._world.make_device(device.room)
-            elif rnd.random() < 0.5:
-                device.fresh(self._world.next_client())
         desk.open()
 
     def leave(self, rnd: Random) -> None:
@@ -192,14 +200,21 @@ class Steps:
 
     def role(self, rnd: Random) -> None:
         """An administrator gives somebody a role in a room."""
+        self._set_role(rnd.choice(list(ROLES)), rnd.choice(ROOMS), rnd.choice(_ROLES))
+
+    def _set_role(self, user: str, room: str, role: str | None) -> None:
         world, server = self._world, self._server()
-        user, room, role = rnd.choice(list(ROLES)), rnd.choice(ROOMS), rnd.choice(_ROLES)
         if server is None or user in self._ruling:
             return
         world.rights.begins(user, room, role, world.timeline.now())
         world.tell(f"{user} is to be {role} in {room}")
         work = server.administration.set_role(RoomName(room), UserId(user), role, ROOT)
         self._rule(user, work, lambda: world.rights.holds(user, room, world.timeline.now()))
+
+    def decide_again(self) -> None:
+        """What may not have been kept."""
+        for user, room in sorted(self._world.rights.unsure):
+            self._set_role(user, room, self._world.rights.ruled(user, room))
 
     def revoke(self, rnd: Random) -> None:
         """An administrator revokes all of a user, in a room, or one token."""

@@ -80,13 +80,11 @@ class World:
         surroundings = Surroundings(self.network, self.timeline, self.judge)
         rnd = schedule.random("people")
         clients = count(1000)
-        self.next_client = clients.__next__
         self.make_device = device_maker(clients, count(1), rnd, surroundings)
         for number, place in enumerate(places(rnd)):
             devices = [self.make_device(room) for room in place.rooms]
-            desk = Desk(
-                place, f"10.0.1.{number}", self.issuer, surroundings, schedule.random(f"desk {number}"), devices
-            )
+            own = schedule.random(f"desk {number}")
+            desk = Desk(place, f"10.0.1.{number}", self.issuer, surroundings, own, devices, clients)
             self.desks.append(desk)
             self.judge.desks[desk.address] = desk
         self.steps = Steps(self)
@@ -121,17 +119,20 @@ class World:
         try:
             process.live(self._observe)
             self.tell("the server has stopped")
+            self.network.server_died(told=True)
             self._found_stored()
             self._over = self._last
         except Died:
             self._bury(process)
         except MotetError as error:  # it could not start
             self.tell(f"the server did not start: {error}")
+            process.loop.close()
             if self.disk.dead:
                 self._bury(process)
         except _Over:
             pass
         self.process = None
+        self.steps.server_ended()
         self._stay_down()
 
     def _bury(self, process: Process) -> None:

@@ -99,7 +99,12 @@ class Taker:
         """Deletes what is there; the rest is the answer."""
         store = self.store
         for client, a, z in intake.gone:
-            store.gone(client, a, z)
+            # Told like any delete: who was shown these ids when they had content keeps that otherwise, where a commit
+            # failed in between and their author has deleted them since.
+            new = store.gone(client, a, z)
+            if new:
+                self.ledger.deleted(author, client, new)
+                intake.whole = False
         late: list[Deletion] = []
         for client, a, z in deletions:
             lane = store.lanes.get(client)
