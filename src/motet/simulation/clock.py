@@ -40,9 +40,10 @@ class Clock:
         self._latest = max(self._latest, self.time())
         self._ahead += seconds
 
-    def set_right(self) -> None:
-        """The wall clock is set to what it showed at most: what was decided then is not of the future any more."""
-        self.set_wall(max(0.0, self._latest - self.time()))
+    @property
+    def behind(self) -> float:
+        """Seconds by which the wall clock showed more at some time than it does now."""
+        return max(0.0, self._latest - self.time())
 
     @contextmanager
     def installed(self) -> Iterator[None]:

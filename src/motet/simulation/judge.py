@@ -88,7 +88,7 @@ class Judge:
         self.dead: set[int] = set()
         """Marks of rooms that were deleted."""
         self.tombstones: set[str] = set()
-        """Names of rooms that were deleted and not made anew, as of the last look at the disk."""
+        """Names of rooms that were deleted and not made anew."""
         self._rows: dict[tuple[str, int], int] = {}
         self.edits: dict[Device, list[Edit]] = {}
         self._talks: WeakKeyDictionary[Link, dict[str, Talk]] = WeakKeyDictionary()
@@ -277,6 +277,7 @@ class Judge:
     def buried(self, room: str) -> None:
         """The room was deleted: nothing of it is to be seen again."""
         self.counts["deleted rooms"] += 1
+        self.tombstones.add(room)
         self.shadows.pop(room, None)
         self.heads.pop(room, None)
         self._rows = {key: told for key, told in self._rows.items() if key[0] != room}

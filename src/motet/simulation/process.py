@@ -132,7 +132,7 @@ class Process:
     def live(self, observe: Observer) -> None:
         """Starts, serves, and stops when it is told to."""
         self.loop.run_until_complete(self._live(observe))
-        self.loop.close()
+        self.loop.bury()
 
     def stop(self) -> None:
         """SIGTERM."""

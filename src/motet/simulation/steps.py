@@ -356,16 +356,14 @@ class Steps:
 
     def set_the_clock(self, rnd: Random) -> None:
         """The wall clock jumps, for a while."""
-        world = self._world
         seconds = rnd.choice((-86_400.0, -3_600.0, -10.0, 10.0, 3_600.0, 86_400.0))
-        world.clock.set_wall(seconds)
-        world.judge.leapt(seconds)
+        self.set_wall(seconds)
+        self._world.timeline.later(20.0 * rnd.random(), lambda: self.set_wall(-seconds))
 
-        def back() -> None:
-            world.clock.set_wall(-seconds)
-            world.judge.leapt(-seconds)
-
-        world.timeline.later(20.0 * rnd.random(), back)
+    def set_wall(self, seconds: float) -> None:
+        """Sets it forward, or back."""
+        self._world.clock.set_wall(seconds)
+        self._world.judge.leapt(seconds)
 
     # ---- operators
 
@@ -400,9 +398,10 @@ class Steps:
 
     def recreate(self, rnd: Random) -> None:
         """Its name is given free."""
-        server = self._server()
+        world, server = self._world, self._server()
         if server is not None:
-            self._rule("*", server.administration.recreate(RoomName(SIDE), ROOT), lambda: None)
+            work = server.administration.recreate(RoomName(SIDE), ROOT)
+            self._rule("*", work, lambda: world.judge.tombstones.discard(SIDE))
 
     def stranger(self, rnd: Random) -> None:
         """Somebody sends what no client would."""

@@ -57,7 +57,8 @@ class Verdict:
         for link in world.network.living():
             link.mend()
             link.conditions.cut, link.conditions.latency, link.conditions.jitter = 0, 0.02, 0.01
-        world.clock.set_right()
+        # What was decided when the clock was ahead is then not of the future any more.
+        world.steps.set_wall(world.clock.behind)
         world.issuer.lapsed.clear()
         world.issuer.seconds = 1e6
         for seconds in range(20, 30):  # each decides for one user once, and the server may just be starting

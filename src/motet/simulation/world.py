@@ -126,7 +126,7 @@ class World:
             self._bury(process)
         except MotetError as error:  # it could not start
             self.tell(f"the server did not start: {error}")
-            process.loop.close()
+            process.loop.bury()
             if self.disk.dead:
                 self._bury(process)
         except _Over:
