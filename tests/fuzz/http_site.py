@@ -190,7 +190,7 @@ class Site:
         for wire in list(self.gateway._wires):
             wire.abort()
         await asyncio.sleep(70.0)
-        assert not self._state.connections
+        assert not self._state.connections and not self._state.tasks
         assert self.gateway.statistics().connections == self.gateway.statistics().heads == 0
         assert not +self.hub.open_connections
         for served in list(self.hub.served.values()):
