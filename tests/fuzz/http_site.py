@@ -172,6 +172,14 @@ class Site:
         if isinstance(event, Unexpected):
             self.unexpected.append(event)
 
+    def faults(self) -> list[object]:
+        """What went wrong since this was asked, and nobody designed."""
+        found: list[object] = []
+        for told in (self.unexpected, self.loop.complaints, self.log.told):
+            found += told
+            told.clear()
+        return found
+
     def _waits_for_threads(self) -> bool:
         return hasattr(self, "_threads") and self._threads.borrowed_tokens > 0
 

@@ -30,7 +30,7 @@ _SMALL: Final = {
 
 def _places() -> list[tuple[object, str, object, object]]:
     """Module, name, what it is, and what it is when small; also where a module has imported another's."""
-    places = []
+    places: list[tuple[object, str, object, object]] = []
     for of, values in _SMALL.items():
         for name, small in values.items():
             usual = getattr(of, name)
