@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 
-from torture_people import lasting
+from torture_people import Writer, lasting
 from torture_scene import ALONE, ROOMS, Scene
 
 from support import wire
@@ -21,12 +21,15 @@ from support.waiting import eventually
 
 GROWTH = 256 << 20
 """Bytes that the process may have more than at its smallest."""
+FORGOTTEN = 25.0
+"""Seconds: clients forget by themselves who was silent for 30."""
 KEPT = 6
 """Outcasts that go on trying into the next part of a run."""
 
 
 async def judge(scene: Scene) -> None:
     """All of it, with a power cut in between. Raises AssertionError."""
+    await _pass_by(scene)
     await scene.pause()
     assert scene.problems == []
     agreed = {room: await _agreed(scene, room) for room in ROOMS}
@@ -42,12 +45,27 @@ async def judge(scene: Scene) -> None:
             _rows(scene)
             await scene.start()
     for room, (content, _) in agreed.items():
-        assert await _seen_by_a_stranger(scene, room) == content.text
+        assert await _seen_by_a_stranger(scene, room) == content.text, f"{room} is not what it was"
     await _has_every_promise(scene)
     for room in scene.deleted:
         await _is_deleted(scene, room)
     await _outcasts(scene)
     _process(scene)
+
+
+async def _pass_by(scene: Scene) -> None:
+    """Somebody is gone from each room without a word, and from presence long before it would be forgotten by itself."""
+    for room in ROOMS:
+        watcher, passer_by = [
+            await RawClient.yjs(scene.server.ws_url, room, apply=False, token=lasting(user, room))
+            for user in ("watcher", "passer-by")
+        ]
+        await passer_by.synced()
+        await passer_by.set_awareness(wire.AwarenessEntry(5, 1, {"name": "passer-by"}))
+        await eventually(lambda: watcher.awareness[5].state if 5 in watcher.awareness else None, "it is seen")  # noqa: B023
+        passer_by.abort()
+        await eventually(lambda: watcher.awareness[5].state is None, "it is gone", deadline=FORGOTTEN)  # noqa: B023
+        await watcher.close()
 
 
 async def _agreed(scene: Scene, room: str) -> tuple[Content, str]:
@@ -61,8 +79,8 @@ async def _agreed(scene: Scene, room: str) -> tuple[Content, str]:
 
     hash_ = await eventually(equal, f"all documents of {room} are equal", deadline=60)
     contents = await asyncio.gather(*(client.content() for client in here))
-    assert all(content == contents[0] for content in contents)
-    assert not contents[0].waiting
+    assert all(content == contents[0] for content in contents), "equal hashes, and content that is not"
+    assert not contents[0].waiting, "something waits"
     return contents[0], hash_
 
 
@@ -93,17 +111,24 @@ async def _is_whole(scene: Scene, room: str, content: Content) -> None:
     assert promised <= marks, f"lost: {sorted(promised - marks)}"
     for writer in writers:
         assert writer.marks(writer.typed) <= marks, f"lost, though its author is there: {writer.user}"
-        assert content.map.get(writer.user) == writer.typed - 1
+        assert content.map.get(writer.user) == writer.typed - 1, f"the last count of {writer.user} is not the last"
     may = set().union(*(writer.marks(writer.typed) for writer in (*writers, *gone))) - scene.late
     may |= {f"{author.name}:{n}" for chair in chairs for author in chair.authors for n in range(author.sent)}
     assert marks <= may, f"nobody may have typed this here: {sorted(marks - may)}"
-    assert content.map.keys() <= {writer.user for writer in (*writers, *gone)}
-    assert await _seen_by_a_stranger(scene, room) == content.text
+    strangers = content.map.keys() - {writer.user for writer in (*writers, *gone)}
+    assert not strangers, f"nobody may have counted here: {strangers}"
+    assert await _seen_by_a_stranger(scene, room) == content.text, "a stranger sees something else"
     for viewer in (viewer for viewer in scene.viewers if viewer.room == room):
-        assert set((await viewer.client.content()).text.split(";")[:-1]) - viewer.marks(viewer.typed) == marks
-        assert viewer.saved == 0 or viewer.saved < viewer.typed
-    assert not scene.server.authors(room) & {viewer.user for viewer in scene.viewers}
+        await eventually(lambda: _reads(viewer, marks), f"{viewer.user} has read everything", deadline=60)  # noqa: B023
+        assert viewer.saved == 0 or viewer.saved < viewer.typed, f"{viewer.user} was told that its edits are saved"
+    written = scene.server.authors(room) & {viewer.user for viewer in scene.viewers}
+    assert not written, f"in the log: {written}"
     scene.counts[f"acknowledged in {room}"] = len(promised)
+
+
+async def _reads(viewer: Writer, marks: set[str]) -> bool:
+    """Whether it has these marks, and its own."""
+    return set((await viewer.client.content()).text.split(";")[:-1]) - viewer.marks(viewer.typed) == marks
 
 
 async def _has_every_promise(scene: Scene) -> None:
