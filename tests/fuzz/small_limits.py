@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Final
 
 from motet.crdt.replica import catchup, compaction, gate, lane, news, probe, ranges, scan, slow, taker
 from motet.rooms import catchup as room_catchup
 from motet.rooms import keeper, loading
 
-_SMALL: Final = {
+_SMALL: Final[dict[ModuleType, dict[str, object]]] = {
     catchup: {"STEP": 200},
     compaction: {"_SMALL": 8, "_STRUCTS": 2, "_FLOOR": 0},
     gate: {"MAX_WAITING": 3000},
