@@ -463,7 +463,7 @@ async def test_a_socket_is_read_again_when_no_reason_is_left() -> None:
     seat = ada.seats[ROOM]
     ada.received(HOCUSPOCUS.update(ROOM, typed(1, padding=100_000)))
     assert not wire.reading
-    house.hub._paused.add(seat.served)
+    house.hub._paused[seat.served] = None
     seat.hold(Hold.JOURNAL)
     ada.seats[OTHER].hold(Hold.RATE)
     for _ in range(3):

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from itertools import count
-from secrets import token_hex
 
 from motet.errors import MotetError, RateLimited, Restarting, TryLater
 from motet.gateway import upgrade as handshake
@@ -76,15 +75,17 @@ class Gateway:
         # Sockets whose request head is not complete, and since when, the oldest first. Bounded by max_heads: then the
         # oldest is closed.
         self._heads: dict[asyncio.Transport, float] = {}
-        self._upgrades: set[asyncio.Task[None]] = set()  # bounded by max_accepting: then 503
-        self._wires: set[PicowsWire] = set()  # bounded by max_connections: then 503
+        # What is done to all of them is done in the order in which they came: a simulated world can be repeated.
+        self._upgrades: dict[asyncio.Task[None], None] = {}  # bounded by max_accepting: then 503
+        self._wires: dict[PicowsWire, None] = {}  # bounded by max_connections: then 503
         # Those of them that nobody has signed in on, the oldest first. Bounded by max_pending_connections: then the
         # oldest is closed, since honest clients sign in at once.
         self._pending: dict[PicowsWire, None] = {}
         self._per_address: Counter[str] = Counter()
         self._draining = False
         self._ids = count(1)
-        self._prefix = token_hex(2)  # tells the connections of two processes apart in one place of logs
+        # Tells the connections of two processes apart in one place of logs.
+        self._prefix = f"{random.getrandbits(16):04x}"
         self._sweeps = 0
         self._next_sweep: asyncio.TimerHandle | None = None
 
@@ -130,8 +131,8 @@ class Gateway:
             return None
         self._per_address[upgrade.address] += 1
         task = asyncio.get_running_loop().create_task(self._answer(transport, upgrade))
-        self._upgrades.add(task)
-        task.add_done_callback(self._upgrades.discard)
+        self._upgrades[task] = None
+        task.add_done_callback(self._upgrades.pop)
         return task
 
     def _no_room_for(self, address: str) -> RateLimited | TryLater | Restarting | None:
@@ -192,7 +193,7 @@ class Gateway:
         if transport.is_closing():
             wire.lost()
             return
-        self._wires.add(wire)
+        self._wires[wire] = None
         if pending:
             self._admit_stranger(wire)
         transport.write(handshake.accepted(upgrade))
@@ -228,7 +229,7 @@ class Gateway:
     def ended(self, wire: PicowsWire) -> None:
         """It is forgotten."""
         self._pending.pop(wire, None)
-        self._wires.discard(wire)
+        self._wires.pop(wire, None)
         self._leave(wire.address)
 
     def _leave(self, address: str) -> None:

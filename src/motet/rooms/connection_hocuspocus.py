@@ -75,7 +75,7 @@ class HocuspocusConnection(Connection):
         self._traceparent = credentials.headers.get("traceparent")
         self._pending_bytes = 0
         self._documents: dict[str, Document] = {}
-        self._opening: set[asyncio.Task[None]] = set()
+        self._opening: dict[asyncio.Task[None], None] = {}
         self._session = Session()
         self._keeping_alive: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -141,11 +141,11 @@ class HocuspocusConnection(Connection):
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
-        self._opening.add(task)
+        self._opening[task] = None
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._opening.discard(task)
+        del self._opening[task]
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self.hub.errors.report(error, "connection", connection=self.id, event="join")

@@ -80,7 +80,7 @@ class Convergence:
     def _next(self) -> Served | None:
         """The quiet room at which nobody has looked for longest, if that is long enough."""
         hub, now = self._hub, self._hub.now()
-        rooms = set(hub.served.values())
+        rooms = dict.fromkeys(hub.served.values())  # a set whose order is the same in each run
         self._looked = {served: at for served, at in self._looked.items() if served in rooms}
         self._asked = {served: member for served, member in self._asked.items() if served in rooms}
         self._ill = {one for one in self._ill if (one if isinstance(one, Served) else one.served) in rooms}

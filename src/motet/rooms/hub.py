@@ -91,7 +91,7 @@ class Hub:
         self._thrown_away: set[RoomName] = set()  # rooms that failed, until they are opened again
         self._dirty: list[Served] = []
         self._member_ids = count(1)
-        self._paused: set[Served] = set()
+        self._paused: dict[Served, None] = {}
         self._deleting: set[RoomName] = set()
         self._seats: Counter[str] = Counter()  # of each user who has any
         self._failure: MotetError | None = None  # the newest of the journal
@@ -159,7 +159,7 @@ class Hub:
 
         self.journal.submit(rows, done)
         if self.journal.full:
-            self._paused.add(served)
+            self._paused[served] = None
             for seat in served.seats.values():
                 seat.hold(Hold.JOURNAL)
 
@@ -174,7 +174,7 @@ class Hub:
 
     def journal_drained(self) -> None:
         """The journal is low again: read on."""
-        paused, self._paused = self._paused, set()
+        paused, self._paused = self._paused, {}
         for served in paused:
             for seat in served.seats.values():
                 seat.release(Hold.JOURNAL)
