@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -17,7 +17,7 @@ from pycrdt import Doc
 from motet import varint
 from motet.crdt.replica import read_state_vector
 from motet.ids import Seq
-from motet.persistence import Row
+from motet.persistence import Row, Snapshot
 from motet.simulation.client import Client
 from motet.simulation.clock import Clock
 from motet.simulation.device import Device, Edit
@@ -89,6 +89,10 @@ class Judge:
         """Marks of rooms that were deleted."""
         self.tombstones: set[str] = set()
         """Names of rooms that were deleted and not made anew."""
+        self.dying: set[str] = set()
+        """Names of rooms whose deletion had begun when it was last heard of."""
+        self.on_burial: Callable[[], None] = lambda: None
+        """Called when a room was deleted."""
         self._rows: dict[tuple[str, int], int] = {}
         self.edits: dict[Device, list[Edit]] = {}
         self._talks: WeakKeyDictionary[Link, dict[str, Talk]] = WeakKeyDictionary()
@@ -243,6 +247,17 @@ class Judge:
                 self.finds(f"row {seq} of {room} follows row {self.heads.get(room, 0)}")
             self._take(room, seq, row.author, row.data)
 
+    def compacted(self, room: str, snapshot: Snapshot) -> None:
+        """A snapshot is on disk. It may hold more than the rows up to its seq: what was on its way to the log."""
+        self.counts["snapshots"] += 1
+        if snapshot.seq > self.heads.get(room, 0):
+            self.finds(f"a snapshot of {room} is at {snapshot.seq}, and the last row is {self.heads.get(room, 0)}")
+        for mark in _marks(snapshot.data):
+            made = self.made.get(mark)
+            if made is not None and made.room != room:
+                self.finds(f"<{mark}> of {made.room} is in a snapshot of {room}")
+        self.shadow(room).apply_update(snapshot.data)
+
     def found(self, room: str, seq: int, author: str, data: bytes) -> None:
         """There is such a row on disk. It may have been committed when nobody was there any more to say so."""
         told = self._rows.get((room, seq))
@@ -274,14 +289,20 @@ class Judge:
         """What was committed to a room."""
         return self.shadows.setdefault(room, Doc())
 
+    def dies(self, room: str) -> None:
+        """It is being deleted: it will be there whole, or not at all."""
+        self.dying.add(room)
+
     def buried(self, room: str) -> None:
         """The room was deleted: nothing of it is to be seen again."""
+        self.dying.discard(room)
         self.counts["deleted rooms"] += 1
         self.tombstones.add(room)
         self.shadows.pop(room, None)
         self.heads.pop(room, None)
         self._rows = {key: told for key, told in self._rows.items() if key[0] != room}
         self.dead |= {mark for mark, made in self.made.items() if made.room == room}
+        self.on_burial()
 
 
 def _marks(data: bytes) -> list[int]:

@@ -23,7 +23,7 @@ from motet.gateway.http_protocol import HttpProtocol
 from motet.gateway.server import send_away
 from motet.ids import RoomName, Seq
 from motet.observability import Observer
-from motet.persistence import Row, SqliteStore
+from motet.persistence import Row, Snapshot, SqliteStore
 from motet.simulation.clock import Clock
 from motet.simulation.loop import VirtualLoop
 from motet.simulation.network import Network
@@ -42,6 +42,8 @@ class Keeping(Protocol):
 
     def committed(self, rows: Sequence[Row], seqs: Sequence[Seq]) -> None: ...
 
+    def compacted(self, room: RoomName, snapshot: Snapshot) -> None: ...
+
 
 class Store(SqliteStore):
     """The real one, which is listened to."""
@@ -54,6 +56,10 @@ class Store(SqliteStore):
         seqs = await super().append(rows)
         self._keeping.committed(rows, seqs)
         return seqs
+
+    async def compact(self, room: RoomName, snapshot: Snapshot, keep_rows: bool) -> None:
+        await super().compact(room, snapshot, keep_rows)
+        self._keeping.compacted(room, snapshot)
 
 
 class Hesitant(Sources):
@@ -131,6 +137,7 @@ class Process:
 
     def live(self, observe: Observer) -> None:
         """Starts, serves, and stops when it is told to."""
+        random.seed(self._rnd.getrandbits(64))  # what the server draws by itself
         self.loop.run_until_complete(self._live(observe))
         self.loop.bury()
 

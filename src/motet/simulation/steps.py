@@ -358,7 +358,12 @@ class Steps:
         """The wall clock jumps, for a while."""
         seconds = rnd.choice((-86_400.0, -3_600.0, -10.0, 10.0, 3_600.0, 86_400.0))
         self.set_wall(seconds)
-        self._world.timeline.later(20.0 * rnd.random(), lambda: self.set_wall(-seconds))
+
+        def back() -> None:
+            if not self._world.verdict.hushed:
+                self.set_wall(-seconds)
+
+        self._world.timeline.later(20.0 * rnd.random(), back)
 
     def set_wall(self, seconds: float) -> None:
         """Sets it forward, or back."""
@@ -389,10 +394,11 @@ class Steps:
         if server is None:
             return
 
+        world.judge.dies(SIDE)
+
         async def work() -> None:
             if await server.administration.delete(RoomName(SIDE), ROOT):
                 world.judge.buried(SIDE)
-                world.forget_side()
 
         self._rule("*", work(), lambda: None)
 

@@ -41,8 +41,8 @@ def _look(path: Path, judge: Judge) -> None:
         rooms: dict[str, int] = dict(connection.execute("SELECT name, id FROM rooms"))
         judge.tombstones = tombstones
         for room in list(judge.heads):
-            if room in tombstones and room not in rooms:
-                judge.buried(room)  # its deletion was under way
+            if room not in rooms and room in tombstones | judge.dying:
+                judge.buried(room)
             elif room not in rooms:
                 judge.finds(f"{room} is gone")
         for room, number in rooms.items():

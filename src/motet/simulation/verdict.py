@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from motet.crdt.replica import read_state_vector
+from pycrdt import Doc
+
 from motet.simulation.client import Provider
-from motet.simulation.device import Device
+from motet.simulation.device import LANES, Device
 from motet.simulation.network import Conditions
 from motet.simulation.people import ROOMS, Desk
 from motet.simulation.rights import READ
+from motet.simulation.stored import missing
 
 if TYPE_CHECKING:
     from motet.simulation.world import World
@@ -28,6 +30,8 @@ class Verdict:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.hushed = False
+        """Nothing happens any more."""
         self._stained: set[Device] = set()
 
     def explains(self, user: str, room: str) -> bool:
@@ -58,6 +62,7 @@ class Verdict:
             link.mend()
             link.conditions.cut, link.conditions.latency, link.conditions.jitter = 0, 0.02, 0.01
         # What was decided when the clock was ahead is then not of the future any more.
+        self.hushed = True
         world.steps.set_wall(world.clock.behind)
         world.issuer.lapsed.clear()
         world.issuer.seconds = 1e6
@@ -115,7 +120,7 @@ class Verdict:
                 if not self._is_here(desk, device):
                     who = f"{desk.user} at {desk.address} ({desk.place.traits.name})"
                     world.judge.finds(f"{who} is not in {room}: {self._state(desk, device)}")
-            self._compare(room, [device for _, device in expected])
+            self._compare(room, expected)
             self._presence(room, [desk.provider(device) for desk, device in expected])
         world.stop()
         world.ends_with_stop()
@@ -126,21 +131,26 @@ class Verdict:
             return "no page"
         return f"connected {desk.page.connected}, synced {provider.synced}, denied {provider.denied_reason!r}"
 
-    def _compare(self, room: str, devices: list[Device]) -> None:
+    def _compare(self, room: str, here: list[tuple[Desk, Device]]) -> None:
+        """Everybody has all that was committed, and the same of it."""
         world = self._world
-        world.judge.counts["compared replicas"] += len(devices)
-        if not devices:
-            return
-        first = devices[0]
-        content, digest = first.content(), first.state_hash()
-        for device in devices[1:]:
-            if device.content() != content or device.state_hash() != digest:
-                world.judge.finds(f"{first.client} and {device.client} differ in {room}")
-        ends = read_state_vector(world.judge.shadow(room).get_state())
-        for device in devices:
-            for edit in world.judge.edits.get(device, ()):
-                if edit.clock + edit.length > ends.get(edit.client, 0):
-                    world.judge.finds(f"{edit} in {room} is in every replica, and not in the log")
+        kept = world.judge.shadow(room)
+        same: list[Device] = []
+        for desk, device in here:
+            doc = _doc(device)
+            world.judge.counts["compared replicas"] += 1
+            if lack := missing(kept, doc):
+                world.judge.finds(f"{device.client} of {desk.user} in {room} lacks {lack}")
+            if not (more := missing(doc, kept)):
+                same.append(device)
+            elif all(world.rights.could(desk.user, room, lane, world.timeline.now()) for lane in LANES):
+                world.judge.finds(f"{device.client} of {desk.user} in {room} has {more}, and the log has not")
+            else:
+                # A broadcast is a rumour: its commit failed, and who could bring it again is gone, or may not.
+                world.judge.counts["rumours"] += 1
+        looks = {(device.content(), device.state_hash()) for device in same}
+        if len(looks) > 1:
+            world.judge.finds(f"{[device.client for device in same]} in {room} hold the same and show it otherwise")
 
     def _presence(self, room: str, providers: list[Provider | None]) -> None:
         shown = {p.awareness.client for p in providers if p is not None and p.awareness.local is not None}
@@ -157,3 +167,9 @@ class Verdict:
             ]
             if wrong:
                 self._world.judge.finds(f"{provider.device.client} in {room} sees presence of another room: {wrong[0]}")
+
+
+def _doc(device: Device) -> Doc[Any]:
+    doc: Doc[Any] = Doc()
+    doc.apply_update(device.update_since(b"\0"))
+    return doc

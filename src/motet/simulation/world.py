@@ -63,6 +63,7 @@ class World:
         self.rights = Rights(ROLES)
         self.values = settings(schedule.random("settings"))
         self.judge = Judge(self.clock, self.rights, Settings(**self.values).high_water_bytes)  # type: ignore[arg-type]
+        self.judge.on_burial = self.forget_side
         self.network = Network(self.timeline, schedule.random("network"), self.judge)
         self.issuer = Issuer(self.clock, self.rights)
         self.desks: list[Desk] = []
