@@ -16,6 +16,7 @@ from motet.cli.main import app
 
 COMMANDS = [
     *("serve", "demo", "export", "import", "verify", "compact", "backup", "restore", "token", "top", "bench"),
+    "simulate",
     "doctor",
     "rooms",
 ]

@@ -9,6 +9,7 @@ import typer
 from motet import __version__
 from motet.cli import doctor, rooms, serve, transfer, upkeep
 from motet.cli.bench import bench
+from motet.cli.simulate import simulate
 from motet.cli.token import token
 from motet.cli.top import top
 from motet.errors import MotetError
@@ -32,6 +33,7 @@ app.command("restore")(upkeep.restore)
 app.command("token")(token)
 app.command("top")(top)
 app.command("bench")(bench)
+app.command("simulate")(simulate)
 app.command("doctor")(doctor.doctor)
 
 
