@@ -10,12 +10,13 @@ import re
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from pycrdt import Doc
 
 from motet import varint
 from motet.crdt.replica import read_state_vector
+from motet.crdt.replica.scan import scan
 from motet.ids import Seq
 from motet.persistence import Row, Snapshot
 from motet.simulation.client import Client
@@ -23,12 +24,16 @@ from motet.simulation.clock import Clock
 from motet.simulation.device import Device, Edit
 from motet.simulation.network import KERNEL, Link
 from motet.simulation.people import Desk
+from motet.simulation.presences import Presences
 from motet.simulation.rights import LINGER, READ, Rights
 
 _MARK: Final = re.compile(rb"<(\d+)>")
 
 MOST_REFUSALS: Final = 4
 """A minute, of whoever comes back all the same (docs/PROTOCOL.md, G)."""
+
+RESTARTS: Final = 1012
+"""What a server that stops closes its sockets with [G2]."""
 
 _CHUNK: Final = 1 << 20
 """Bytes of one piece of catching up [R9]."""
@@ -93,6 +98,17 @@ class Judge:
         """Names of rooms whose deletion had begun when it was last heard of."""
         self.on_burial: Callable[[], None] = lambda: None
         """Called when a room was deleted."""
+        self.links: WeakSet[Link] = WeakSet()
+        """Those that the present server has written to, as long as anybody has them."""
+        self.presences = Presences(clock, self.finds)
+        self.told: dict[tuple[str, str], float] = {}
+        """By address and room: when a client was last told that it is refused."""
+        self.parting: set[Client] = set()
+        """Who is to be told that the server stops, and was not yet."""
+        self.stops = False
+        """The server is stopping in its order, and nothing fails."""
+        self._passed_on: set[tuple[str, int]] = set()
+        """Users, and the clients of whom they answered something to sync step 1."""
         self._rows: dict[tuple[str, int], int] = {}
         self.edits: dict[Device, list[Edit]] = {}
         self._talks: WeakKeyDictionary[Link, dict[str, Talk]] = WeakKeyDictionary()
@@ -125,6 +141,11 @@ class Judge:
     def started(self) -> None:
         """A server is there, and remembers nobody whom the one before it refused."""
         self._starts.append(self._clock.seconds)
+        self.links.clear()
+        if self.stops:
+            self.stops = False
+            for mark in sorted(self.out - self.logged - self.dead)[:1]:
+                self.finds(f"<{mark}> was with others when the server stopped, and is not on disk")
 
     # ---- what clients do and are told (client.Notices)
 
@@ -133,6 +154,7 @@ class Judge:
 
     def refused(self, client: Client, room: str, code: int, reason: str) -> None:
         self.counts["refusals"] += 1
+        self.told[client.owner.address, room] = self._clock.seconds
 
     def edited(self, device: Device, edit: Edit) -> None:
         self.counts["operations"] += 1
@@ -154,6 +176,10 @@ class Judge:
 
     def closed(self, client: Client, code: int, reason: str) -> None:
         self.counts[f"closes with {code}"] += 1
+        if client in self.parting:
+            self.parting.discard(client)
+            if code != RESTARTS:
+                self.finds(f"{client.owner.address} was closed with {code} by a server that stops")
         if not 4400 <= code < 4500:
             return
         now, address = self._clock.seconds, client.owner.address
@@ -171,9 +197,14 @@ class Judge:
     def said(self, link: Link, payload: bytes) -> None:
         """A client's message leaves it."""
         desk = self.desks.get(link.address)
-        if desk is None or not desk.speaks_hocuspocus:
+        if desk is None:
             return
-        room, at = varint.read_bytes(payload, 0)
+        room, at = varint.read_bytes(payload, 0) if desk.speaks_hocuspocus else (b"", 0)
+        if payload[at : at + 2] == b"\0\1":
+            blocks, _ = scan(varint.read_bytes(payload, at + 2)[0], {})
+            self._passed_on |= {(desk.user, client) for client, _ in blocks}
+        if not desk.speaks_hocuspocus:
+            return
         if payload[at : at + 2] in (b"\0\1", b"\0\2"):
             self._talk(link, room).changes.append({mark for mark in _marks(payload[at + 2 :]) if mark in self.made})
 
@@ -181,8 +212,10 @@ class Judge:
         """The server writes to a client."""
         desk = self.desks.get(link.address)
         self._check_buffer(link)
+        self.links.add(link)
         if desk is None:
             return
+        self.presences.wrote(link, data, desk.speaks_hocuspocus)
         for mark in set(_marks(data)):
             self._shown(mark, desk)
         if desk.speaks_hocuspocus:
@@ -281,6 +314,8 @@ class Judge:
             self.finds(f"<{mark}> is in the log of {room}, and was not made there")
             return
         self._appears(mark, made)
+        if author != made.user and (author, made.client) not in self._passed_on:
+            self.finds(f"<{mark}> of {made.user} is in the log of {room} by {author or 'nobody'}, who never sent it")
         wall = min(made.wall, self._wall())
         if mark not in self.logged and not self._rights.might(author, room, made.lane, made.at, wall):
             self.finds(f"<{mark}> is in the log of {room} by {author}, who may not write {made.lane}")
