@@ -11,6 +11,7 @@ from access_clients import HOCUSPOCUS, Member, Witness
 from support import wire
 from support.server import MotetServer, StartMotet
 from support.tokens import SECURED, token
+from support.waiting import eventually
 from support.wire import AwarenessEntry, var_bytes
 
 MIB = 1 << 20
@@ -57,6 +58,17 @@ async def test_who_does_not_read_refusals_is_not_read(start_motet: StartMotet, r
     await flood(client, 100_000, lambda number: wire.auth(f"{number:0>1000}", "bad"))
     await costs_little(server, witness, before, "refusals")
     client.abort()
+
+
+async def test_a_socket_in_no_room_whose_peer_does_not_read_is_given_up(start_motet: StartMotet, room: str) -> None:
+    """[X78] [G3] It is not read either, so that no ping could find that its peer is gone: it stayed for ever."""
+    impatient = {"MOTET_PING_SECONDS": "1", "MOTET_PONG_SECONDS": "1", "MOTET_BEHIND_SECONDS": "1"}
+    server = start_motet(UNLIMITED | impatient)
+    client = await Member.come(server, HOCUSPOCUS, room, token("mallory", {room: "viewer"}))
+    client.stop_reading()
+    await client.send(wire.message(room, bytes((wire.CLOSE,)), var_bytes(b"bye")))
+    await flood(client, 100_000, lambda number: wire.auth(f"{number:0>1000}", "bad"))
+    await eventually(lambda: server.metric("motet_open_connections") == 0, "the socket is given up")
 
 
 async def test_who_does_not_read_the_roster_is_not_told_it_again(start_motet: StartMotet, room: str) -> None:

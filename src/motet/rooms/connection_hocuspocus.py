@@ -8,7 +8,16 @@ from dataclasses import replace
 from enum import Enum, auto
 
 from motet.access import Credentials, Grant
-from motet.errors import Forbidden, MotetError, NotAuthenticated, OverQuota, ProtocolViolation, Scope, Unavailable
+from motet.errors import (
+    Forbidden,
+    MotetError,
+    NotAuthenticated,
+    OverQuota,
+    ProtocolViolation,
+    Scope,
+    TryLater,
+    Unavailable,
+)
 from motet.ids import RoomName, is_room_name
 from motet.presence import EMPTY
 from motet.rooms.connection import Connection
@@ -79,7 +88,7 @@ class HocuspocusConnection(Connection):
         self._session = Session()
         self._keeping_alive: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
-        self._unread = False
+        self._unread: asyncio.TimerHandle | None = None  # while the peer does not read what it made us say
 
     def opened(self, wire: Wire) -> None:
         super().opened(wire)
@@ -129,13 +138,25 @@ class HocuspocusConnection(Connection):
     def _say(self, answer: bytes) -> None:
         """[X78] What no room says, at the peer's asking. Who does not read it is not read."""
         self.wire.write(frame(answer))
-        if not self._unread and self.wire.buffered() > self.hub.settings.high_water_bytes:
-            self._unread = True
+        if self._unread is None and self.wire.buffered() > self.hub.settings.high_water_bytes:
             self.pause()
+            self._wait_for_reader()
+
+    def _wait_for_reader(self) -> None:
+        seconds, left = self.hub.settings.behind_seconds, self.wire.buffered()
+        self._unread = asyncio.get_running_loop().call_later(seconds, self._look_for_reader, left)
+
+    def _look_for_reader(self, left: int) -> None:
+        """Of a socket that is not read nobody else can tell that its peer is gone: pings are not answered either."""
+        if self.wire.buffered() < left:
+            self._wait_for_reader()
+        else:
+            self.hang_up(TryLater("too slow to follow (behind_seconds)"))
 
     def drained(self) -> None:
-        if self._unread:
-            self._unread = False
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
             self.resume()
         super().drained()
 
@@ -366,7 +387,7 @@ class HocuspocusConnection(Connection):
 
     def closed(self, code: int, clean: bool) -> None:
         super().closed(code, clean)
-        for timer in (self._keeping_alive, self._deadline):
+        for timer in (self._keeping_alive, self._deadline, self._unread):
             if timer is not None:
                 timer.cancel()
         for task in self._opening:
