@@ -44,7 +44,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_head = True
         self._too_large = False
         self._refused = False
-        self._last_chunk = b""
+        self._newest = b""  # the last bytes that came, as many as end a head
         self._upgrading: asyncio.Task[None] | None = None
         # uvicorn knows the newest request only; this is the one whose answer is under way, or was the last.
         self._answering: RequestResponseCycle | None = None
@@ -68,9 +68,8 @@ class HttpProtocol(HttpToolsProtocol):
         if self._upgrading is not None:
             self._refuse(HTTPStatus.BAD_REQUEST, "bytes before the WebSocket was open")
             return
-        self._last_chunk = data
+        self._newest = (self._newest + data[-len(_END_OF_HEAD) :])[-len(_END_OF_HEAD) :]
         super().data_received(data)
-        self._last_chunk = b""
         if self._in_head and not self._refused:
             self._unparsed_bytes += len(data)
             if self._unparsed_bytes > self._gateway.settings.max_head_bytes:
@@ -151,7 +150,7 @@ class HttpProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """What uvicorn does at a request that asks for a WebSocket."""
         self.connections.discard(self)
-        if not self._last_chunk.endswith(_END_OF_HEAD):
+        if not self._newest.endswith(_END_OF_HEAD):
             self._refuse(HTTPStatus.BAD_REQUEST, "bytes before the WebSocket was open")
             return
         if self._is_answering():  # its rest would be read as frames

@@ -64,7 +64,7 @@ class Issuer:
         self._rights = rights
         self._key: Key = secret_key(SECRET.encode(), frozenset({"HS256"}))
         self._numbers = count(1)
-        self._newest: dict[str, str] = {}
+        self._newest: dict[str, tuple[str, float]] = {}
         self.lapsed: set[str] = set()
         """Users who get no new token, and show their last."""
         self.seconds = 3600.0
@@ -72,8 +72,8 @@ class Issuer:
         self.shown: dict[str, list[str]] = {}
         """Ids of the tokens of each user."""
 
-    def token(self, user: str) -> str:
-        """What a user shows now."""
+    def token(self, user: str) -> tuple[str, float]:
+        """What a user shows now, and when it ends (wall clock)."""
         if user in self.lapsed and user in self._newest:
             return self._newest[user]
         now = self._clock.time()
@@ -82,7 +82,7 @@ class Issuer:
         claims = {"sub": user, "rooms": dict(ROLES[user]), "iat": int(now), "exp": ends, "jti": name}
         self._rights.tokens_end[user] = max(ends, self._rights.tokens_end.get(user, 0.0))
         self.shown.setdefault(user, []).append(name)
-        self._newest[user] = mint(self._key, claims)
+        self._newest[user] = mint(self._key, claims), ends
         return self._newest[user]
 
 
@@ -110,9 +110,16 @@ class Desk:
         know; a server that remembers provokes newer ones [A7], and one that was restarted does not remember."""
         self._loads_anew = False
         self._clients = clients
-        self._owner = Owner(place.user, address, lambda: issuer.token(place.user), {})
+        self.token_ends = 0.0
+        """When the token that was shown last ends (wall clock)."""
+        self._issuer = issuer
+        self._owner = Owner(place.user, address, self._token, {})
         self._surroundings = surroundings
         self._rnd = rnd
+
+    def _token(self) -> str:
+        token, self.token_ends = self._issuer.token(self.user)
+        return token
 
     @property
     def speaks_hocuspocus(self) -> bool:

@@ -85,7 +85,8 @@ class Rights:
     def renewed(self, user: str | None, room: str | None, now: float) -> None:
         """New grants may hold again."""
         for key in self._of(user, room):
-            self._periods[key].append(Period(now, frozenset(), MAY[self.role(*key)]))
+            most = MAY["admin"] if key in self.unsure else MAY[self.role(*key)]
+            self._periods[key].append(Period(now, frozenset(), most))
 
     def _of(self, user: str | None, room: str | None) -> list[tuple[str, str]]:
         return [key for key in self._periods if user in (None, key[0]) and room in (None, key[1])]

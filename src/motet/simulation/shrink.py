@@ -10,13 +10,14 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-_VARIES: Final = re.compile(r"\b[0-9a-f]{4}-[0-9a-f]+\b|[^A-Za-z]+")
-"""Names of connections, and whatever is no word."""
+_CONNECTION: Final = re.compile(r"\b[0-9a-f]{4}-[0-9a-f]+\b")
+"""Its name, which is a number."""
+_NO_WORD: Final = re.compile(r"[^A-Za-z]+")
 
 
 def kind(finding: str) -> str:
     """What was found, without the numbers that another schedule changes; of several findings, the first."""
-    return _VARIES.sub(" ", finding.partition("; ")[0]).strip()
+    return _NO_WORD.sub(" ", _CONNECTION.sub("", finding.partition("; ")[0])).strip()
 
 
 def shrink(steps: Sequence[int], fails: Callable[[Sequence[int]], bool]) -> list[int]:

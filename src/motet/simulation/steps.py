@@ -411,7 +411,7 @@ class Steps:
 
     def stranger(self, rnd: Random) -> None:
         """Somebody sends what no client would."""
-        Stranger(self._world.network, self._world.timeline, self._world.issuer.token("ada"), rnd).come()
+        Stranger(self._world.network, self._world.timeline, self._world.issuer.token("ada")[0], rnd).come()
 
 
 KINDS: Final[dict[str, Kind]] = {

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pycrdt import Doc
 
+from motet.crdt.replica import read_state_vector
 from motet.simulation.client import Provider
+from motet.simulation.client_hocuspocus_provider import HocuspocusProvider
 from motet.simulation.device import LANES, Device
 from motet.simulation.network import Conditions
 from motet.simulation.people import ROOMS, Desk
+from motet.simulation.rest import REST, Rest
 from motet.simulation.rights import READ
 from motet.simulation.stored import missing
 
@@ -33,6 +36,7 @@ class Verdict:
         self.hushed = False
         """Nothing happens any more."""
         self._stained: set[Device] = set()
+        self._rest = Rest(world, self)
 
     def explains(self, user: str, room: str) -> bool:
         """Whether some replica of the user's, of this room, is known to hold what was refused."""
@@ -79,37 +83,52 @@ class Verdict:
             for device in stained:
                 self._was_told(desk, device)
                 desk.devices[desk.devices.index(device)] = world.make_device(device.room)
-            if stained or not self._is_content(desk):
+            ends_soon = desk.token_ends < world.clock.time() + 2 * FOUND
+            if stained or ends_soon or not self._is_content(desk):
                 desk.close(goodbye=False)
                 desk.open()
         world.rights.settle(world.timeline.now())
-        world.timeline.later(FOUND + 30.0, self.give)
+        world.timeline.later(FOUND, self._rest.begin)
+        world.timeline.later(FOUND + REST, self.give)
 
     def _is_content(self, desk: Desk) -> bool:
-        return desk.page is not None and all(self._is_here(desk, device) for device in desk.devices)
+        return desk.page is not None and all(self.is_here(desk, device) for device in desk.devices)
 
-    def _is_here(self, desk: Desk, device: Device) -> bool:
+    def is_here(self, desk: Desk, device: Device) -> bool:
+        """Whether the page shows the document as synced, and nobody has told it that it may not."""
         provider = desk.provider(device)
         if provider is None or desk.page is None or not desk.page.connected or not provider.synced:
             return False
+        if isinstance(provider, HocuspocusProvider) and not provider.listed:
+            return False  # 2.15 leaves at any denial, and stays deaf in every connection that follows
         return provider.denied_reason is None or REFUSED_EDIT in provider.denied_reason
 
     def _was_told(self, desk: Desk, device: Device) -> None:
         """Who is here, with an edit that never was right, knows that it was refused."""
         world, provider = self._world, desk.provider(device)
-        if provider is None or not self._is_here(desk, device):
+        if provider is None or not self.is_here(desk, device):
             return
+        ends = read_state_vector(world.judge.shadow(device.room).get_state())
         for edit in world.judge.edits.get(device, ()):
             made = world.judge.made.get(edit.marks[0]) if edit.marks else None
-            if made is None or edit.marks[0] in world.judge.out:
-                continue
+            if made is None or edit.marks[0] in world.judge.out or made.end <= ends.get(made.client, 0):
+                continue  # the last: it became nothing (GC), and nothing may be written by everybody
             if not world.rights.might(desk.user, device.room, edit.lane, edit.at, made.wall) and (
                 provider.denied_reason is None
             ):
                 world.judge.finds(f"<{edit.marks[0]}> of {desk.user} in {device.room} was refused without a word")
 
     def give(self) -> None:
-        """Compares."""
+        """Compares, at rest, and once more after a restart."""
+        self._compare_all()
+        self._rest.end(self._end)
+
+    def _end(self) -> None:
+        self._compare_all()
+        self._world.stop()
+        self._world.ends_with_stop()
+
+    def _compare_all(self) -> None:
         world = self._world
         for room in ROOMS:
             here = [(desk, device) for desk in world.desks for device in desk.devices if device.room == room]
@@ -117,13 +136,11 @@ class Verdict:
             if world.is_deleted(room):
                 continue
             for desk, device in expected:
-                if not self._is_here(desk, device):
+                if not self.is_here(desk, device):
                     who = f"{desk.user} at {desk.address} ({desk.place.traits.name})"
                     world.judge.finds(f"{who} is not in {room}: {self._state(desk, device)}")
             self._compare(room, expected)
             self._presence(room, [desk.provider(device) for desk, device in expected])
-        world.stop()
-        world.ends_with_stop()
 
     def _state(self, desk: Desk, device: Device) -> str:
         provider = desk.provider(device)

@@ -1,0 +1,139 @@
+"""What operators do besides ruling: they look at rooms and at the store, and act on what is not there; steps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from random import Random
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
+
+from motet.access import Grant
+from motet.errors import MotetError
+from motet.ids import MemberId, RoomName, UserId
+from motet.observability import Recent
+from motet.rooms import Administrator, Inspection, gauges
+from motet.rooms.inspection import ORDERS
+from motet.simulation.people import ROOMS
+from motet.simulation.process import Server
+from motet.simulation.visitor import Visitor, room_of
+
+if TYPE_CHECKING:
+    from motet.simulation.world import World
+
+_OPERATOR: Final = Administrator(Grant(UserId("operator"), role="admin"), "10.0.0.8")
+
+_errands: WeakKeyDictionary[World, set[asyncio.Task[None]]] = WeakKeyDictionary()
+"""What is being done; held, for the event loop holds tasks weakly."""
+
+
+def look_around(world: World, rnd: Random) -> None:
+    """The console is open: lists of rooms, one of them in detail, the round trips of who is in it, and the figures."""
+    server = _server(world)
+    if server is None:
+        return
+    looks, room = Inspection(server.hub, Recent()), RoomName(rnd.choice((*ROOMS, room_of(rnd), "nobody's")))
+    for by in ORDERS:
+        looks.top(by, 5)
+        looks.top(by, 5, age=1.0)
+    looks.probe(room)
+    looks.probe(room)
+    figures = gauges(server.hub, server.gateway.statistics().connections)
+    if figures.rooms_loaded != looks.loaded():
+        world.judge.finds(f"{figures.rooms_loaded} rooms in the figures, and {looks.loaded()} in the lists")
+
+    async def look() -> None:
+        detail = await looks.room(room)
+        if detail is not None and detail.loaded and detail.summary.members > len(server.hub.served[room].seats):
+            world.judge.finds(f"more members of {room} are shown than there are")
+
+    _start(world, look)
+
+
+def check_the_store(world: World, rnd: Random) -> None:
+    """`motet doctor`, `motet rooms` beside a server that runs: nothing is ever damaged, whatever has failed."""
+    server = _server(world)
+    if server is None:
+        return
+    store, room = server.hub.store, RoomName(rnd.choice((*ROOMS, room_of(rnd), "nobody's")))
+
+    async def check() -> None:
+        problems = [*await store.verify(room), *await store.integrity()]
+        if any("damaged" in problem or "missing" in problem or "lost" in problem for problem in problems):
+            world.judge.finds(f"the store is damaged: {problems}")
+        prefix = rnd.choice(("", "notes/", "w"))
+        listed = [info.name async for info in store.rooms(prefix)]
+        if listed != sorted(name for name in listed if name.startswith(prefix)):
+            world.judge.finds(f"the rooms that begin with {prefix!r} are listed as {listed}")
+        await store.statistics()
+
+    _start(world, check)
+
+
+def act_on_nothing(world: World, rnd: Random) -> None:
+    """What was asked for is not there, or not any more: members, rooms, rooms that nobody deleted."""
+    server = _server(world)
+    if server is None:
+        return
+    by, acts, room = _OPERATOR, server.administration, RoomName("nobody's")
+
+    async def act() -> None:
+        acts.resync(room, by)
+        if acts.kick(RoomName(ROOMS[0]), MemberId(1 << 40), by) or acts.kick(room, MemberId(1), by):
+            world.judge.finds("a member that is not there was sent away")
+        if await acts.delete(room, by) or await acts.recreate(room, by):
+            world.judge.finds("a room that never was is deleted, or made anew")
+
+    _start(world, act)
+
+
+def delete_at_once(world: World, rnd: Random) -> None:
+    """A room that nobody has written in is deleted by two, while others open it; then its name is opened again."""
+    server = _server(world)
+    if server is None:
+        return
+    by, acts, room = _OPERATOR, server.administration, RoomName(room_of(rnd, f"unwritten{rnd.getrandbits(32):x}"))
+
+    def stays(me: Visitor) -> Iterator[float]:
+        me.enter()
+        yield 3.0
+
+    async def delete() -> None:
+        await acts.delete(room, by)
+
+    async def open_it() -> None:
+        await server.hub.open(room)
+
+    async def compact() -> None:
+        await acts.compact(room, by)
+
+    for n in range(3):
+        Visitor(world, rnd, room).come(stays, yjs=n == 0)
+    first = rnd.choice((open_it, compact))
+
+    def go() -> None:
+        if _server(world) is server:
+            for work in (first, delete, delete, compact):
+                _start(world, work)
+
+    world.timeline.later(rnd.choice((0.0, 0.06, 0.5)), go)
+
+
+def _server(world: World) -> Server | None:
+    return world.process.server if world.process is not None else None
+
+
+def _start(world: World, work: Callable[[], Awaitable[None]]) -> None:
+    """Has the server's loop do it. What the store, or a room that is going, refuses is told."""
+    assert world.process is not None
+
+    async def done() -> None:
+        try:
+            await work()
+        except MotetError as error:
+            world.tell(f"an operator was refused: {error}")
+
+    tasks = _errands.setdefault(world, set())
+    task = world.process.loop.create_task(done())
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
