@@ -45,6 +45,7 @@ class Rights:
         self._ruled: dict[tuple[str, str], str | None] = {}
         self.unsure: set[tuple[str, str]] = set()
         """Users and rooms for whom the last decision may not have been kept."""
+        self._revoked: set[tuple[str, str]] = set()
         self.tokens_end: dict[str, float] = {}
         """When the last token of each user ends (wall clock)."""
         for key, role in self._roles.items():
@@ -80,11 +81,13 @@ class Rights:
     def revoked(self, user: str | None, room: str | None, now: float) -> None:
         """They do not, and this is kept."""
         for key in self._of(user, room):
+            self._revoked.add(key)
             self._periods[key].append(Period(now, frozenset(), frozenset()))
 
     def renewed(self, user: str | None, room: str | None, now: float) -> None:
         """New grants may hold again."""
-        for key in self._of(user, room):
+        for key in self._revoked.intersection(self._of(user, room)):
+            self._revoked.discard(key)
             most = MAY["admin"] if key in self.unsure else MAY[self.role(*key)]
             self._periods[key].append(Period(now, frozenset(), most))
 

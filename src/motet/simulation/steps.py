@@ -160,7 +160,7 @@ class Steps:
         desk.offline()
         seconds = rnd.choice((60.0, 3_600.0, 86_400.0, 259_200.0))
         world.timeline.leap(seconds)
-        world.judge.leapt(seconds)
+        self._it_is_later(seconds)
         world.timeline.later(5.0 * rnd.random(), desk.online)
 
     def _links(self, desk: Desk) -> list[Link]:
@@ -367,8 +367,14 @@ class Steps:
 
     def set_wall(self, seconds: float) -> None:
         """Sets it forward, or back."""
-        self._world.clock.set_wall(seconds)
+        world = self._world
+        world.clock.set_wall(seconds)
+        self._it_is_later(seconds)
+
+    def _it_is_later(self, seconds: float) -> None:
+        """Tokens that are issued now may be newer than what was revoked a moment ago."""
         self._world.judge.leapt(seconds)
+        self._world.rights.renewed(None, None, self._world.timeline.now())
 
     # ---- operators
 

@@ -67,6 +67,7 @@ class Verdict:
             link.conditions.cut, link.conditions.latency, link.conditions.jitter = 0, 0.02, 0.01
         # What was decided when the clock was ahead is then not of the future any more.
         self.hushed = True
+        world.stays_down = 0.2
         world.steps.set_wall(world.clock.behind)
         world.issuer.lapsed.clear()
         world.issuer.seconds = 1e6
