@@ -65,6 +65,12 @@ SHORT = Shape(
     chills=1.0,
     chill_seconds=(2.5, 4.0),
     token_seconds=(5.0, 20.0),
-    settings={**SETTINGS, "MOTET_ROOM_IDLE_SECONDS": "1"},
+    settings={
+        **SETTINGS,
+        "MOTET_ROOM_IDLE_SECONDS": "1",
+        "MOTET_PING_SECONDS": "3",
+        "MOTET_PONG_SECONDS": "3",
+        "MOTET_BEHIND_SECONDS": "10",
+    },
 )
 """48 people in 10 rooms, for the tests of every day; everything happens more often."""
