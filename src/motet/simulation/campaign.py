@@ -69,7 +69,7 @@ class Tally:
 
 def run_world(schedule: Schedule) -> Outcome:
     """One world, in this process, which has its time, its randomness and its log meanwhile. Raises VfsUnavailable."""
-    with _quiet():
+    with quiet():
         world = World(schedule)
         world.told = deque()  # all of it, for the steps are to be known
         try:
@@ -109,7 +109,7 @@ def _ignore_interrupts() -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """A server that fails on purpose has much to log."""
     configured, disabled = structlog.get_config(), logging.root.manager.disable
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
