@@ -105,8 +105,8 @@ class Judge:
         """By address and room: when a client was last told that it is refused."""
         self.parting: set[Client] = set()
         """Who is to be told that the server stops, and was not yet."""
-        self.stops = False
-        """The server is stopping in its order, and nothing fails."""
+        self.stops: float | None = None
+        """The server stops in its order and nothing fails: when people typed last, before it was told to."""
         self._passed_on: set[tuple[str, int]] = set()
         """Users, and the clients of whom they answered something to sync step 1."""
         self._rows: dict[tuple[str, int], int] = {}
@@ -142,10 +142,11 @@ class Judge:
         """A server is there, and remembers nobody whom the one before it refused."""
         self._starts.append(self._clock.seconds)
         self.links.clear()
-        if self.stops:
-            self.stops = False
-            for mark in sorted(self.out - self.logged - self.dead)[:1]:
-                self.finds(f"<{mark}> was with others when the server stopped, and is not on disk")
+        since, self.stops = self.stops, None
+        if since is not None:
+            for mark in sorted(self.out - self.logged):
+                if self.made[mark].at >= since:
+                    self.finds(f"<{mark}> was with others when the server stopped, and is not on disk")
 
     # ---- what clients do and are told (client.Notices)
 

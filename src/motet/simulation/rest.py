@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from motet.simulation.client_hocuspocus import HocuspocusClient
 from motet.simulation.device import Device
 from motet.simulation.people import Desk
 from motet.simulation.rights import READ
@@ -23,8 +22,10 @@ SPEAKS: Final = 15.0 + 2.5
 """Seconds in which every connection hears something [R7]; the server looks each second."""
 GONE: Final = 5.0 + 1.0
 """Seconds after which nobody sees who was lost [A8], and a frame's way."""
-BACK: Final = 20.0
-"""Seconds in which everybody is back after a restart."""
+BACK: Final = 6.0
+"""Seconds after which those who left are there again, or most of them."""
+RESTART: Final = 25.0
+"""Seconds in which everybody is back after a restart, and seen."""
 
 
 class Rest:
@@ -69,6 +70,7 @@ class Rest:
                 judge.finds(f"{link.address} has heard nothing for {seconds:.1f} s")
 
     def _look_at(self, desk: Desk, device: Device) -> None:
+        """Who may not be there was told so."""
         world, judge = self._world, self._judge
         provider, page, now = desk.provider(device), desk.page, world.timeline.now()
         if provider is None or page is None or world.is_deleted(device.room):
@@ -77,8 +79,6 @@ class Rest:
             told = provider.denied_reason is not None or now - judge.told.get((desk.address, device.room), 0.0) < REST
             if page.connected and not told:
                 judge.finds(f"{desk.user} at {desk.address} was not told that {device.room} is not theirs")
-        elif isinstance(page, HocuspocusClient) and provider.unsynced > 0 and not self._verdict.is_stained(device):
-            judge.finds(f"{desk.address} shows {provider.unsynced} changes of {device.room} as unsaved")
 
     # ---- who leaves
 
@@ -112,17 +112,31 @@ class Rest:
                 if desk.page is not None and (lanes := world.rights.lanes(desk.user, device.room)):
                     for _ in range(3):
                         desk.page.edit(device, lanes[-1])
-        self._later(0.03, self._stop)
-        self._later(BACK, lambda: self._look_who_was_told(then))
+        typed = world.timeline.now()
+        self._later(0.03, lambda: self._stop(typed))
+        self._later(RESTART, lambda: self._look_who_was_told(then))
 
-    def _stop(self) -> None:
+    def _stop(self, typed: float) -> None:
         connected = {link.address for link in self._world.network.living()}
         here = [desk for desk in self._world.desks if desk.address in connected]
         self._judge.parting = {desk.page for desk in here if desk.page is not None and desk.page.connected}
-        self._judge.stops = True
+        self._judge.stops = typed
         self._world.stop()
 
     def _look_who_was_told(self, then: Callable[[], None]) -> None:
         for client in self._judge.parting:
             self._judge.finds(f"{client.owner.address} was not told that the server stopped")
+        for desk in self._world.desks:
+            for device in desk.devices:
+                self._look_for_unsaved(desk, device)
         then()
+
+    def _look_for_unsaved(self, desk: Desk, device: Device) -> None:
+        """They have all begun a sync since they typed, so that what was ambiguous is settled [H8]."""
+        provider = desk.provider(device)
+        if provider is None or not desk.speaks_hocuspocus or not self._verdict.is_here(desk, device):
+            return
+        if provider.unsynced > 0 and not self._verdict.is_stained(device):
+            self._judge.finds(
+                f"{desk.address} shows {provider.unsynced} changes of {device.room} as unsaved {desk.place.traits.name}"
+            )
