@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -91,19 +92,16 @@ async def test_whichever_statement_of_a_deletion_fails_the_next_one_finishes_it(
     """[P18] [P19]"""
     store = await _filled(tmp_path)
     before = await store.load(ROOM)
-    failures = 0
-    while True:
-        faulty.budget = failures
-        try:
+    statements = 0
+    while not _is_purged(tmp_path):
+        faulty.budget = statements
+        with suppress(Unavailable):
             await store.delete(ROOM, 5, absent_too=False)
-            break
-        except Unavailable:
-            failures += 1
         faulty.budget = None
         assert await _room_or_deleted(store) in (before, "deleted")
         assert await store.integrity() == []
-    faulty.budget = None
-    assert failures > 8
+        statements += 1
+    assert statements > 8
     assert await _room_or_deleted(store) == "deleted"
     assert _is_purged(tmp_path)
     assert not _holds_the_secret(tmp_path)
@@ -225,3 +223,27 @@ async def test_a_reader_beside_the_server_is_told_that_the_room_was_deleted(tmp_
         await reader.load(ROOM)
     await reader.close()
     await store.close()
+
+
+async def test_a_room_whose_tombstone_is_written_is_deleted_whatever_fails_then(
+    tmp_path: Path,
+    faulty: type[FaultyConnection],  # noqa: F811
+) -> None:
+    """[P18] [X57] It was called a failure, and its members were told to come back; the next sweep drops the rest."""
+    store = await _filled(tmp_path)
+    outcomes = set()
+    for statements in range(12):
+        faulty.budget = statements
+        try:
+            deleted = await store.delete(ROOM, 9, absent_too=False)
+        except Unavailable:
+            deleted = False
+        faulty.budget = None
+        assert deleted == (await _room_or_deleted(store) == "deleted")
+        outcomes.add(deleted)
+        if deleted:
+            break
+    assert outcomes == {False, True}
+    await store.sweep(0)
+    await store.close()
+    assert _is_purged(tmp_path)

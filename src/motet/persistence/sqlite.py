@@ -8,10 +8,11 @@ far below. Commands read the same file from their own process, without the lock 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from motet.errors import StoreCorrupt
+from motet.errors import StoreCorrupt, Unavailable
 from motet.ids import RoomName, Seq
 from motet.persistence.lock import DataLock
 from motet.persistence.port import RoomInfo, RoomOutline, Row, Snapshot, StoredRoom, StoreStatistics
@@ -110,7 +111,9 @@ class SqliteStore(SqliteReader):
     async def delete(self, room: RoomName, at: int, absent_too: bool) -> bool:
         buried = await self._writer.run(lambda session: session.bury(room, at, absent_too))
         if buried:
-            await self._purge()
+            # The tombstone is on disk: the room is deleted, whatever comes of the rest, which the next sweep goes on with.
+            with suppress(Unavailable):
+                await self._purge()
         return buried
 
     async def recreate(self, room: RoomName) -> bool:

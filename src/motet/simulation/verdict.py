@@ -15,6 +15,7 @@ from motet.simulation.people import ROOMS, Desk
 from motet.simulation.rest import REST, Rest
 from motet.simulation.rights import READ
 from motet.simulation.stored import missing
+from motet.simulation.troubles import set_wall
 
 if TYPE_CHECKING:
     from motet.simulation.world import World
@@ -68,11 +69,11 @@ class Verdict:
         # What was decided when the clock was ahead is then not of the future any more.
         self.hushed = True
         world.stays_down = 0.2
-        world.steps.set_wall(world.clock.behind)
+        set_wall(world, world.clock.behind)
         world.issuer.lapsed.clear()
         world.issuer.seconds = 1e6
         for seconds in range(20, 30):  # each decides for one user once, and the server may just be starting
-            world.timeline.later(seconds, world.steps.decide_again)
+            world.timeline.later(seconds, world.rulings.decide_again)
         world.timeline.later(FOUND, self._open_all)
 
     def _open_all(self) -> None:

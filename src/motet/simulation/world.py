@@ -20,8 +20,9 @@ from motet.simulation.disk import Disk
 from motet.simulation.judge import Found, Judge
 from motet.simulation.network import Network
 from motet.simulation.people import ROLES, SECRET, SIDE, Desk, Issuer, device_maker, places
-from motet.simulation.process import Died, Process
+from motet.simulation.process import Died, Process, Server
 from motet.simulation.rights import Rights
+from motet.simulation.rulings import Rulings
 from motet.simulation.schedule import Schedule
 from motet.simulation.steps import Steps
 from motet.simulation.stored import look
@@ -54,6 +55,9 @@ class Report:
 
 class World:
     """One world. `run` it once; it is the only one of its process while it runs."""
+
+    steps: Steps
+    rulings: Rulings
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
@@ -89,6 +93,7 @@ class World:
             self.desks.append(desk)
             self.judge.desks[desk.address] = desk
         self.steps = Steps(self)
+        self.rulings = Rulings(self)
 
     def run(self) -> Report:
         """To its end, or to the first thing that is not as it must be."""
@@ -110,6 +115,11 @@ class World:
         return report
 
     # ---- the server's lives
+
+    @property
+    def server(self) -> Server | None:
+        """The server, while it listens."""
+        return self.process.server if self.process is not None else None
 
     def _live(self) -> None:
         values = {**self.values, "data": self.disk.directory}
@@ -133,7 +143,7 @@ class World:
         except _Over:
             pass
         self.process = None
-        self.steps.server_ended()
+        self.rulings.server_ended()
         self._stay_down()
 
     def _bury(self, process: Process) -> None:
