@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import random
 import re
+import weakref
 
 import pytest
 from sim_stage import Hours
@@ -111,3 +113,15 @@ def test_a_fresh_page_has_the_same_content_under_a_new_id() -> None:
 def test_some_edits_are_taken_in_steps() -> None:
     [device] = devices(7, 1)
     assert any(len(update) >= SLOW for _, update in play(device, 3000))
+
+
+def test_of_a_device_that_is_let_go_nothing_is_left() -> None:
+    """A campaign's worlds would stay in memory, 9 MB each."""
+    (device,) = devices(1, 1)
+    play(device, 20)
+    device.fresh(8)
+    play(device, 20)
+    watched = weakref.ref(device)
+    del device
+    gc.collect()
+    assert watched() is None

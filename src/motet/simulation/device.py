@@ -70,7 +70,6 @@ class Device:
         self._rnd = rnd
         self._marks = marks
         self._timers = timers
-        self._editing = False
         self._update = _NOTHING
         self._made: list[int] = []
         self._open(client)
@@ -85,7 +84,6 @@ class Device:
         self._list: Array[Any] = self._doc.get("list", type=Array)
         self._page = self._doc.get("page", type=XmlFragment)
         self._comments: Array[Any] = self._doc.get(COMMENTS, type=Array)
-        self._doc.observe(self._observed)
 
     def fresh(self, client: int) -> None:
         """The page was loaded anew, with what its browser had stored: the same content under a new client id."""
@@ -94,8 +92,7 @@ class Device:
         self._doc.apply_update(stored)
 
     def _observed(self, event: TransactionEvent) -> None:
-        if self._editing:
-            self._update = event.update
+        self._update = event.update
 
     # ---- what a client does with it
 
@@ -127,12 +124,14 @@ class Device:
         """One transaction of a random kind, in this lane or in any; None if it came to nothing."""
         if lane is None:
             lane = COMMENTS if self._rnd.random() < _OFTEN else CONTENT
-        self._editing, self._update, self._made = True, _NOTHING, []
+        self._update, self._made = _NOTHING, []
+        # For no longer: pycrdt holds observers where the garbage collector does not look, and this one holds the world.
+        watching = self._doc.observe(self._observed)
         try:
             with self._doc.transaction():
                 self._change(lane)
         finally:
-            self._editing = False
+            self._doc.unobserve(watching)
         if self._update == _NOTHING:
             return None
         edit = self._edit(lane)
