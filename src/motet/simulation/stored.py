@@ -30,7 +30,10 @@ def look(directory: Path, judge: Judge) -> None:
         for file in directory.glob(f"{DATABASE}*"):
             if not file.name.endswith("-shm"):
                 shutil.copy(file, copy)
-        _look(Path(copy) / DATABASE, judge)
+        try:
+            _look(Path(copy) / DATABASE, judge)
+        except sqlite3.DatabaseError as error:
+            judge.finds(f"the database is damaged: {error}")
 
 
 def _look(path: Path, judge: Judge) -> None:
