@@ -7,8 +7,12 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from motet.config import MIB
+from motet.ids import RoomName
 from motet.simulation.client_traits import Kind
+from motet.simulation.operators import OPERATOR
 from motet.simulation.visitor import (
+    NEVER,
+    SOMETHING,
     STEP2,
     UPDATE,
     Visitor,
@@ -32,8 +36,16 @@ _SMALL: Final = 8 * MIB
 
 
 def huge(world: World, rnd: Random) -> None:
-    """Large updates of two, which are taken in steps; their authors stay, leave in between, or may write no more."""
+    """Large updates of two, which are taken in steps; their authors stay, leave in between, or are sent away. Others
+    come together while somebody types."""
     room, role = room_of(rnd), rnd.choice(("editor", "editor", "commenter"))
+
+    def sent_away(me: Visitor) -> None:
+        server = world.process.server if world.process is not None else None
+        served = server.hub.served.get(RoomName(room)) if server is not None else None
+        if server is not None and served is not None:
+            for seat in [seat for seat in served.seats.values() if seat.member.grant.user == me.user]:
+                server.administration.kick(served.name, seat.member.id, OPERATOR)
 
     def writes(me: Visitor) -> Iterator[float]:
         me.enter()
@@ -41,22 +53,34 @@ def huge(world: World, rnd: Random) -> None:
         root = "list" if role == "editor" else "comments"
         me.say(*[tell(UPDATE, scattered(me.doc, 3000, root)) for _ in range(rnd.choice((1, 2)))])
         if rnd.random() < 0.3:
-            me.say(auth(me.token(role="viewer")))
+            me.then(lambda: sent_away(me))
         yield rnd.choice((0.03, 0.03, 2.0))
+        for word in ("while ", "others ", "come "):
+            me.say(tell(UPDATE, typed(me.doc, [word])[0]))
+            yield 0.1
+        yield 2.0
+
+    def reads(me: Visitor) -> Iterator[float]:
+        me.enter()
+        yield 2.0
 
     for _ in range(2):
         Visitor(world, rnd, room, role).come(writes, yjs=rnd.random() < 0.3)
+    for n in range(6):
+        reader = Visitor(world, rnd, room)
+        world.timeline.later(2.4 + 0.1 * n, lambda reader=reader: reader.come(reads))  # type: ignore[misc]
 
 
 def slow_reader(world: World, rnd: Random) -> None:
-    """A document of megabytes is read by those who have a part of it, too slowly, and who ask again meanwhile."""
-    room = room_of(rnd, "large")
+    """A document that is a little larger than a piece of it may be is read by those who have a part of it, too slowly,
+    and who ask again meanwhile; an operator has all of it sent to all."""
+    room = room_of(rnd, f"large{rnd.getrandbits(32):x}")
 
     def writes(me: Visitor) -> Iterator[float]:
-        me.enter()
+        me.enter(known=SOMETHING)
         yield 0.5
         for _ in range(3):
-            me.say(tell(UPDATE, scattered(me.doc, 40, value="y" * 10_000)))
+            me.say(tell(UPDATE, scattered(me.doc, 37, value="y" * 10_000)))
             yield 0.3
         yield 3.0
         for n in range(20):
@@ -64,24 +88,29 @@ def slow_reader(world: World, rnd: Random) -> None:
             yield 0.2
 
     def reads(me: Visitor) -> Iterator[float]:
-        me.learns = me.answers = False
-        known = me.doc.get_state() if rnd.random() < 0.5 else b"\1\1\1"
+        me.learns_from, me.answers = NEVER, False
         me.say(auth(me.token()))
         yield 0.5
         me.stall(rnd.choice((0.5, 3.0, 8.0)))
-        me.say(ask(known))
-        yield 0.5
-        me.say(ask(known), bytes((Kind.QUERY_AWARENESS,)))
+        word = tell(UPDATE, typed(me.doc, ["and "])[0])
+        me.say(*[word] * (rnd.random() < 0.5), ask(SOMETHING))
+        yield 0.3
+        me.say(auth(me.token()), address=f"{me.room}\0later")
+        yield 0.2
+        me.say(ask(SOMETHING), bytes((Kind.QUERY_AWARENESS,)))
+        server = world.process.server if world.process is not None else None
+        if server is not None and rnd.random() < 0.5:
+            server.administration.resync(RoomName(room), OPERATOR)
         yield 10.0
 
     def reads_two(me: Visitor) -> Iterator[float]:
-        me.learns = me.answers = False
+        me.learns_from, me.answers = NEVER, False
         for n in range(2):
             me.say(auth(me.token()), address=f"{me.room}\0{n}")
         yield 0.5
         me.stall(rnd.choice((0.5, 3.0)))
         for n in range(2):
-            me.say(ask(b"\1\1\1"), address=f"{me.room}\0{n}")
+            me.say(ask(SOMETHING), address=f"{me.room}\0{n}")
         yield 10.0
 
     Visitor(world, rnd, room).come(writes)
@@ -148,22 +177,22 @@ def full(world: World, rnd: Random) -> None:
     room, most, whole = room_of(rnd, "full"), settings.max_update_bytes, settings.max_room_bytes
 
     def fills(me: Visitor) -> Iterator[float]:
-        me.enter()
+        me.enter(known=SOMETHING)
         yield 0.5
         part = "z" * (min(most, whole // 3) - 1000)
         for _ in range(whole // len(part) + 2):
-            me.say(tell(UPDATE, typed(me.doc, [part])[0]))
+            me.say(tell(UPDATE, scattered(me.doc, 1, value=part)))
             yield 0.2
         yield rnd.choice((0.5, 20.0))
 
     def too_large(me: Visitor) -> Iterator[float]:
-        me.enter()
+        me.enter(known=SOMETHING)
         yield 0.5
         me.say(tell(UPDATE, typed(me.doc, ["w" * (most + 1000)])[0]))
         yield 0.5
 
     def comes_late(me: Visitor) -> Iterator[float]:
-        me.enter()
+        me.enter(known=SOMETHING)
         yield 4.0
         me.say(tell(rnd.choice((UPDATE, STEP2)), typed(me.doc, ["no room for this"])[0]))
         yield 15.0
@@ -178,7 +207,7 @@ def waits_long(world: World, rnd: Random) -> None:
 
     def writes(me: Visitor) -> Iterator[float]:
         me.answers = rnd.random() < 0.3
-        me.enter()
+        me.enter(known=SOMETHING)
         yield 0.5
         _, *late = typed(me.doc, ["first", *["v" * 700_000] * 7])
         for update in late:

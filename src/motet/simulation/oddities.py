@@ -14,12 +14,15 @@ from pycrdt import Doc
 from motet import varint
 from motet.simulation.client_traits import Kind
 from motet.simulation.visitor import (
+    NEVER,
+    NOTHING,
     STEP2,
     UPDATE,
     Visitor,
     ask,
     auth,
     commented,
+    empty,
     presence,
     room_of,
     scattered,
@@ -55,10 +58,9 @@ def chatter(world: World, rnd: Random) -> None:
         yield 0.5
         me.say(_STATELESS, _QUERY, _NOT_OF_A_TOKEN, b"\x63", presence(me.doc.client_id, 1, '{"cursor":1}'))
         me.raw(bytes((Kind.PING,)), _PONG)
-        me.say(*[_BROADCAST] * (burst + 10))
+        leaves = [_LEAVE] if rnd.random() < 0.3 else []
+        me.say(*[_BROADCAST] * (burst + 10), *leaves)
         yield rnd.choice((0.0, 0.3, 3.0))
-        if rnd.random() < 0.3:
-            me.say(_LEAVE)
         me.say(*[_BROADCAST] * 5)
         yield rnd.choice((0.1, 4.0))
 
@@ -80,12 +82,13 @@ def chatter(world: World, rnd: Random) -> None:
 
 
 def hurry(world: World, rnd: Random) -> None:
-    """More messages than a socket may send, of any kind or of presence."""
+    """More messages than a socket may send, of any kind or of presence; more edits than a room takes."""
     settings = settings_of(world)
     if settings is None:
         return
     frames = int(settings.connection_frames_per_second * settings.rate_seconds)
     moves = int(settings.connection_presence_per_second * settings.rate_seconds)
+    edits = 10 + int(settings.room_frames_per_second * settings.rate_seconds) // 2
 
     def sends(me: Visitor) -> Iterator[float]:
         me.enter()
@@ -100,7 +103,16 @@ def hurry(world: World, rnd: Random) -> None:
         me.say(*[presence(client, n, f'{{"cursor":{n}}}') for n in range(1, moves + 20)])
         yield rnd.choice((0.5, 8.0))
 
-    Visitor(world, rnd, room_of(rnd)).come(rnd.choice((sends, moves_about)))
+    def types(me: Visitor) -> Iterator[float]:
+        me.enter()
+        yield 0.5
+        for _ in range(4):
+            me.say(*[tell(UPDATE, update) for update in typed(me.doc, ["."] * edits)])
+            yield 0.3
+        yield 6.0
+
+    for script in rnd.sample((sends, moves_about, types), 2):
+        Visitor(world, rnd, room_of(rnd)).come(script)
 
 
 def names(world: World, rnd: Random) -> None:
@@ -111,7 +123,7 @@ def names(world: World, rnd: Random) -> None:
         me.say(token, address="x" * 1100)
         me.say(token, address="a\nb")
         long = f"{me.room}\0{'s' * 200}"
-        me.say(token, ask(b"\0"), address=long)
+        me.say(token, ask(NOTHING), address=long)
         yield 0.5
         me.say(tell(UPDATE, typed(me.doc, ["to a long address"])[0]), address=long)
         me.raw(b"\xff\x01")
@@ -132,7 +144,7 @@ def crowd(world: World, rnd: Random) -> None:
     def opens(me: Visitor) -> Iterator[float]:
         token = me.token()
         for n in range(documents + 2):
-            me.say(auth(token), ask(b"\0"), address=f"{me.room}\0{n}")
+            me.say(auth(token), ask(NOTHING), address=f"{me.room}\0{n}")
         yield 1.0
         for n in range(documents // 2):
             me.say(_LEAVE, auth(token), _LEAVE, auth(token), address=f"{me.room}\0{n}")
@@ -142,8 +154,9 @@ def crowd(world: World, rnd: Random) -> None:
     def comes(me: Visitor) -> Iterator[float]:
         yield 3.0
 
-    for _ in range(min(5, most // documents + 1)):
-        Visitor(world, rnd, room, user=user).come(opens)
+    together = rnd.random() < 0.5
+    for n in range(min(5, most // documents + 1)):
+        Visitor(world, rnd, room if together else f"{room}{n}", user=user).come(opens)
     for _ in range(2):
         Visitor(world, rnd, room, user=user).come(comes, yjs=True)
 
@@ -160,7 +173,7 @@ def impatience(world: World, rnd: Random) -> None:
         yield 1.0
 
     def too_much(me: Visitor) -> Iterator[float]:
-        me.say(auth("x" * (size - 100)), ask(b"\0"))
+        me.say(auth("x" * (size - 100)), ask(NOTHING))
         yield 1.0
         me.say(auth("x" * (size + 100)))
         yield 1.0
@@ -174,7 +187,7 @@ def impatience(world: World, rnd: Random) -> None:
         yield 1.0
 
     def leaves(me: Visitor) -> Iterator[float]:
-        me.say(auth(me.token()), ask(b"\0"), _LEAVE, presence(me.doc.client_id, 1, "null"))
+        me.say(auth(me.token()), ask(NOTHING), _LEAVE, presence(me.doc.client_id, 1, "null"))
         yield 1.0
 
     for script in rnd.sample((too_many, too_much, too_soon, not_understood, leaves), 3):
@@ -193,7 +206,7 @@ def tokens(world: World, rnd: Random) -> None:
         if rnd.random() < 0.3:
             me.say(_LEAVE)
         yield 1.0
-        me.say(auth(me.token(role="viewer")), ask(b"\0"))
+        me.say(auth(me.token(role="viewer")), ask(NOTHING))
         yield 0.5
         me.say(auth(me.token(user=user_of(rnd)))) if rnd.random() < 0.5 else me.say(auth("none at all"))
         yield 1.0
@@ -262,7 +275,7 @@ def mistakes(world: World, rnd: Random) -> None:
         yield 0.5
 
     def conflicts(me: Visitor) -> Iterator[float]:
-        me.learns = False
+        me.learns_from = NEVER
         other: Doc[Any] = Doc(client_id=me.doc.client_id)
         me.enter()
         yield 0.5
@@ -278,7 +291,36 @@ def mistakes(world: World, rnd: Random) -> None:
         me.say(tell(UPDATE, scattered(me.doc, 3000, "comments")))
         yield 0.5
 
-    script, role = rnd.choice(((writes, "editor"), (writes, "viewer"), (conflicts, "editor"), (may_not, "commenter")))
+    def says_nothing(me: Visitor) -> Iterator[float]:
+        me.enter()
+        yield 0.5
+        me.say(tell(UPDATE, empty(me.doc.client_id)))
+        yield 0.5
+
+    def under_an_id(me: Visitor) -> Iterator[float]:
+        other = Visitor(world, rnd, me.room)
+
+        def shows(it: Visitor) -> Iterator[float]:
+            it.enter()
+            yield 0.5
+            it.say(presence(me.doc.client_id, 1, "{}"))
+            yield 3.0
+
+        other.come(shows)
+        me.enter()
+        yield 1.5
+        me.say(tell(UPDATE, commented(me.doc, ["under another's id"])[0]))
+        yield 0.5
+
+    scripts = (
+        (writes, "editor"),
+        (writes, "viewer"),
+        (conflicts, "editor"),
+        (may_not, "commenter"),
+        (says_nothing, "viewer"),
+        (under_an_id, "commenter"),
+    )
+    script, role = rnd.choice(scripts)
     Visitor(world, rnd, room_of(rnd), role).come(script, yjs=rnd.random() < 0.5)
 
 
@@ -294,13 +336,11 @@ def forgetful(world: World, rnd: Random) -> None:
         yield 40.0
 
     def forgets(me: Visitor) -> Iterator[float]:
-        me.learns = False
-        if rnd.random() < 0.7:
+        me.learns_from = rnd.choice((3, 3, NEVER))  # it is greeted, and asked twice before it is sent everything
+        if rnd.random() < 0.5:
             typed(me.doc, ["something of its own"])
         me.enter()
-        yield rnd.choice((15.0, 40.0))
-        me.learns = rnd.random() < 0.5
-        yield 25.0
+        yield rnd.choice((15.0, 40.0, 60.0))
 
     Visitor(world, rnd, room).come(writes)
     forgetter = Visitor(world, rnd, room)

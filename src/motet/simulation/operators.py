@@ -16,12 +16,12 @@ from motet.rooms import Administrator, Inspection, gauges
 from motet.rooms.inspection import ORDERS
 from motet.simulation.people import ROOMS
 from motet.simulation.process import Server
-from motet.simulation.visitor import Visitor, room_of
+from motet.simulation.visitor import UPDATE, Visitor, presence, room_of, settings_of, tell, typed
 
 if TYPE_CHECKING:
     from motet.simulation.world import World
 
-_OPERATOR: Final = Administrator(Grant(UserId("operator"), role="admin"), "10.0.0.8")
+OPERATOR: Final = Administrator(Grant(UserId("operator"), role="admin"), "10.0.0.8")
 
 _errands: WeakKeyDictionary[World, set[asyncio.Task[None]]] = WeakKeyDictionary()
 """What is being done; held, for the event loop holds tasks weakly."""
@@ -75,7 +75,7 @@ def act_on_nothing(world: World, rnd: Random) -> None:
     server = _server(world)
     if server is None:
         return
-    by, acts, room = _OPERATOR, server.administration, RoomName("nobody's")
+    by, acts, room = OPERATOR, server.administration, RoomName("nobody's")
 
     async def act() -> None:
         acts.resync(room, by)
@@ -92,7 +92,7 @@ def delete_at_once(world: World, rnd: Random) -> None:
     server = _server(world)
     if server is None:
         return
-    by, acts, room = _OPERATOR, server.administration, RoomName(room_of(rnd, f"unwritten{rnd.getrandbits(32):x}"))
+    by, acts, room = OPERATOR, server.administration, RoomName(room_of(rnd, f"unwritten{rnd.getrandbits(32):x}"))
 
     def stays(me: Visitor) -> Iterator[float]:
         me.enter()
@@ -117,6 +117,35 @@ def delete_at_once(world: World, rnd: Random) -> None:
                 _start(world, work)
 
     world.timeline.later(rnd.choice((0.0, 0.06, 0.5)), go)
+
+
+def rule_over_visitors(world: World, rnd: Random) -> None:
+    """Somebody gets another role, or none, while something of theirs waits for what it refers to; they are there, or
+    have just left."""
+    settings = settings_of(world)
+    if settings is None:
+        return
+    role = rnd.choice(("viewer", "commenter", "none", *settings.roles))
+    leaves, revoked = rnd.random() < 0.5, rnd.random() < 0.3
+
+    async def rule(me: Visitor) -> None:
+        server = _server(world)
+        if server is not None and revoked:
+            await server.administration.revoke_user(UserId(me.user), OPERATOR)
+        elif server is not None:
+            await server.administration.set_role(RoomName(me.room), UserId(me.user), role, OPERATOR)
+
+    def writes(me: Visitor) -> Iterator[float]:
+        me.enter()
+        yield 0.5
+        first, second = typed(me.doc, ["first", "second"])
+        me.say(presence(me.doc.client_id, 1, "{}"), tell(UPDATE, second))
+        world.timeline.later(0.2, lambda: _start(world, lambda: rule(me)))
+        yield 0.05 if leaves else 0.5
+        me.say(presence(me.doc.client_id, 2, "{}"), tell(UPDATE, first))
+        yield 0.5
+
+    Visitor(world, rnd, room_of(rnd)).come(writes, yjs=rnd.random() < 0.3)
 
 
 def _server(world: World) -> Server | None:

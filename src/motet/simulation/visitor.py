@@ -29,10 +29,20 @@ if TYPE_CHECKING:
 VISITORS: Final = "visitor "
 """How the ids of their users begin."""
 
+_PIECE: Final = 16 * 1024
+
+NEVER: Final = 1 << 30
+"""As a number of questions."""
+
 Script = Callable[["Visitor"], Iterator[float]]
 """What one does, from when the socket is open on; it gives the seconds until it goes on."""
 
 STEP1, STEP2, UPDATE = range(3)
+
+NOTHING: Final = b"\0"
+"""The state vector of who has nothing; the whole document comes at once."""
+SOMETHING: Final = b"\1\1\1"
+"""Of who has one id that nobody else has: a large document comes in pieces [R9]."""
 
 
 def room_of(rnd: Random, name: str = "") -> str:
@@ -51,6 +61,21 @@ def settings_of(world: World) -> Settings | None:
     return process.server.settings if process is not None and process.server is not None else None
 
 
+class _Line(Conditions):
+    """A visitor's: megabytes are not cut into single bytes, and it is known when they arrive."""
+
+    def __init__(self) -> None:
+        super().__init__(jitter=0.0)
+
+    @property
+    def cut(self) -> int:
+        return self._cut
+
+    @cut.setter
+    def cut(self, size: int) -> None:
+        self._cut = size and max(size, _PIECE)
+
+
 class Visitor:
     """One socket. Implements `ports.Endpoint`."""
 
@@ -60,11 +85,12 @@ class Visitor:
         self.user = user or user_of(rnd)
         self.doc: Doc[Any] = Doc(client_id=rnd.getrandbits(31) | 1 << 31)
         """What it holds."""
-        self.learns = True
-        """What comes goes into `doc`."""
+        self.learns_from = 0
+        """What comes goes into `doc`, from so many questions on."""
         self.answers = True
         """It answers questions, from `doc`."""
         self.here = False
+        self._asked = 0
         self._world = world
         self._role = role
         self._near: Near
@@ -81,7 +107,7 @@ class Visitor:
         self._head = b"" if yjs else varint.write_bytes(self.room.encode())
         self._near = network.connect(f"10.0.8.{self.rnd.randrange(1, 250)}", target, {}, self)
         self._link = network.links[-1]
-        self._link.conditions = Conditions()
+        self._link.conditions = _Line()
         self._script = script(self)
         if before:
             self._go_on()
@@ -90,6 +116,11 @@ class Visitor:
         """Reads nothing for so long."""
         self._link.conditions.stalled = True
         self._world.timeline.later(seconds, self._link.mend)
+
+    def then(self, call: Callable[[], None]) -> None:
+        """Calls at the moment at which what was just said arrives, right after it."""
+        now, timeline = self._world.timeline.now(), self._world.timeline
+        timeline.later(now + self._link.conditions.latency - now, call)
 
     def _go_on(self) -> None:
         pause = next(self._script, None)
@@ -126,16 +157,16 @@ class Visitor:
         """Bytes, framed or not."""
         self._near.send_raw(data)
 
-    def enter(self, token: str | None = None) -> None:
-        """Asks to be let in, and for what there is."""
-        self.say(auth(self.token() if token is None else token), ask(b"\0"))
+    def enter(self, token: str | None = None, known: bytes = NOTHING) -> None:
+        """Asks to be let in, and for what there is beyond what it knows."""
+        self.say(auth(self.token() if token is None else token), ask(known))
 
     # ---- what it hears
 
     def opened(self) -> None:
         self.here = True
         if not self._head:
-            self.say(ask(b"\0"))
+            self.say(ask(NOTHING))
         self._go_on()
 
     def received(self, payload: bytes) -> None:
@@ -143,11 +174,12 @@ class Visitor:
         if not payload.startswith(self._head) or payload[at : at + 1] != bytes((Kind.SYNC,)):
             return
         step, data = payload[at + 1], varint.read_bytes(payload, at + 2)[0]
-        if step != STEP1:
-            if self.learns:
-                self.doc.apply_update(data)
-        elif self.answers:
-            self.say(tell(STEP2, self.doc.get_update(data)))
+        if step == STEP1:
+            self._asked += 1
+            if self.answers:
+                self.say(tell(STEP2, self.doc.get_update(data)))
+        elif self._asked >= self.learns_from:
+            self.doc.apply_update(data)
 
     def ended(self, code: int, reason: str) -> None:
         self.here = False
@@ -180,6 +212,11 @@ def presence(client: int, clock: int, state: str) -> bytes:
 
 
 # ---- updates
+
+
+def empty(client: int) -> bytes:
+    """The update of an id without content."""
+    return b"\1\1" + varint.write(client) + b"\0\0\1\0"
 
 
 def typed(doc: Doc[Any], texts: list[str]) -> list[bytes]:
