@@ -111,7 +111,7 @@ class SqliteStore(SqliteReader):
     async def delete(self, room: RoomName, at: int, absent_too: bool) -> bool:
         buried = await self._writer.run(lambda session: session.bury(room, at, absent_too))
         if buried:
-            # The tombstone is on disk: the room is deleted, whatever comes of the rest, which the next sweep goes on with.
+            # The tombstone is on disk: the room is deleted, whatever comes of the rest. A sweep goes on with that.
             with suppress(Unavailable):
                 await self._purge()
         return buried
