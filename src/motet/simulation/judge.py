@@ -211,11 +211,11 @@ class Judge:
 
     def wrote(self, link: Link, data: bytes) -> None:
         """The server writes to a client."""
-        desk = self.desks.get(link.address)
-        self._check_buffer(link)
         self.links.add(link)
+        desk = self.desks.get(link.address)
         if desk is None:
-            return
+            return  # a visitor, who may be in a room whose document is larger than a piece of catching up
+        self._check_buffer(link)
         self.presences.wrote(link, data, desk.speaks_hocuspocus)
         for mark in set(_marks(data)):
             self._shown(mark, desk)

@@ -116,7 +116,7 @@ def hurry(world: World, rnd: Random) -> None:
 
 
 def names(world: World, rnd: Random) -> None:
-    """Documents of names that are long or none, under addresses with a session."""
+    """Documents of names that are long or none, under addresses with a session; new ones that have a template."""
 
     def asks(me: Visitor) -> Iterator[float]:
         token = auth(me.token())
@@ -129,7 +129,7 @@ def names(world: World, rnd: Random) -> None:
         me.raw(b"\xff\x01")
         yield 0.5
 
-    Visitor(world, rnd, room_of(rnd)).come(asks)
+    Visitor(world, rnd, room_of(rnd, f"seeded{rnd.randrange(9)}")).come(asks)
 
 
 def crowd(world: World, rnd: Random) -> None:

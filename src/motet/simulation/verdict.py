@@ -39,10 +39,11 @@ class Verdict:
         self._stained: set[Device] = set()
         self._rest = Rest(world, self)
 
-    def explains(self, user: str, room: str) -> bool:
-        """Whether some replica of the user's, of this room, is known to hold what was refused."""
+    def counts(self, user: str, room: str) -> bool:
+        """Whether a divergence of this user's, in this room, is one: no replica of theirs is known to hold what was
+        refused, and it is no room of visitors who diverge on purpose."""
         of_user = (desk for desk in self._world.desks if desk.user == user)
-        return any(v.room == room and self.is_stained(v) for desk in of_user for v in desk.devices)
+        return room in ROOMS and not any(v.room == room and self.is_stained(v) for desk in of_user for v in desk.devices)
 
     def is_stained(self, device: Device) -> bool:
         """Whether an edit in it was not certainly right, from when it was made until now."""

@@ -222,7 +222,7 @@ class World:
 
     def _observe(self, event: object) -> None:
         self.told.append(f"{self.timeline.now() - 1000.0:8.3f} {str(event)[:220]}")
-        if isinstance(event, DivergenceFound) and not self.verdict.explains(event.user, event.room):
+        if isinstance(event, DivergenceFound) and self.verdict.counts(event.user, event.room):
             self.judge.finds(f"a divergence: {event}")
         elif isinstance(event, Unexpected):
             self.judge.finds(f"nobody designed {event}")
