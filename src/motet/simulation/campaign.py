@@ -25,6 +25,8 @@ _SHOWN: Final = 60
 
 _STEP: Final = re.compile(r" *[\d.]+ (\d+): ")
 """How a world tells that it does a step."""
+_LISTENS: Final = "the server listens"
+"""How it tells that a life of the server begins."""
 
 DISK: Final = "a step of the disk's"
 """A fault beside the kinds of steps."""
@@ -78,12 +80,13 @@ def run_world(schedule: Schedule) -> Outcome:
             world.told.extend(traceback.format_exception(error))
             report = Report(schedule, f"{type(error).__name__}: {error}", world.judge.counts, told=list(world.told))
     done = (_STEP.match(line) for line in report.told)
+    lives = sum(line.endswith(_LISTENS) for line in report.told)
     return Outcome(
         schedule,
         report.finding,
         tuple(report.told[-_SHOWN:]),
         tuple(int(step[1]) for step in done if step is not None),
-        report.counts,
+        report.counts + Counter(lives=lives),
         world.faults + Counter({DISK: world.disk.counts["faults"]}),
         report.seconds,
     )

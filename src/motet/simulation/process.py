@@ -137,8 +137,12 @@ class Process:
 
     def live(self, observe: Observer) -> None:
         """Starts, serves, and stops when it is told to."""
+        drawn = random.getstate()
         random.seed(self._rnd.getrandbits(64))  # what the server draws by itself
-        self.loop.run_until_complete(self._live(observe))
+        try:
+            self.loop.run_until_complete(self._live(observe))
+        finally:
+            random.setstate(drawn)
         self.loop.bury()
 
     def stop(self) -> None:
