@@ -15,6 +15,7 @@ from motet.crdt.replica import read_state_vector
 from motet.crdt.replica.scan import scan
 from motet.persistence.sqlite_file import DATABASE
 from motet.simulation.judge import Judge
+from motet.simulation.people import ROOMS
 
 _ROWS: Final = "SELECT seq, author, data FROM log WHERE room = ? ORDER BY seq"
 _SNAPSHOT: Final = "SELECT seq, data FROM snapshots WHERE room = ?"
@@ -55,24 +56,28 @@ def _look(path: Path, judge: Judge) -> None:
 def _compare(connection: sqlite3.Connection, room: str, number: int, judge: Judge) -> None:
     snapshot = connection.execute(_SNAPSHOT, (number,)).fetchone()
     rows = connection.execute(_ROWS, (number,)).fetchall()
-    doc: Doc[Any] = Doc()
-    base = 0
-    if snapshot is not None:
-        base = snapshot[0]
-        doc.apply_update(snapshot[1])
+    base = snapshot[0] if snapshot is not None else 0
     seqs = [seq for seq, _, _ in rows]
     if seqs and (seqs != list(range(seqs[0], seqs[-1] + 1)) or seqs[0] > base + 1):
         judge.finds(f"the rows of {room} have gaps: {seqs[0]} to {seqs[-1]}, {len(seqs)} of them, snapshot at {base}")
     for seq, author, data in rows:
         judge.found(room, seq, author, data)
-        doc.apply_update(data)
     head = max([base, *seqs])
     if head < judge.heads.get(room, 0):
         judge.finds(f"{room} has {head} rows, and {judge.heads[room]} were committed")
     judge.heads[room] = head
+    if room in ROOMS:
+        _compare_content(
+            room, [*([snapshot[1]] if snapshot is not None else []), *[data for _, _, data in rows]], judge
+        )
+
+
+def _compare_content(room: str, updates: list[bytes], judge: Judge) -> None:
+    doc: Doc[Any] = Doc()
+    for update in updates:
+        doc.apply_update(update)
     shadow = judge.shadow(room)
-    lost = missing(shadow, doc)
-    if lost:
+    if lost := missing(shadow, doc):
         judge.finds(f"{room} has lost {lost}")
     shadow.apply_update(doc.get_update())
 
