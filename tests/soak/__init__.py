@@ -12,7 +12,7 @@ crowd       everybody: who edits, leaves, stalls and comes back, and when
 samples     what is measured in each window, a JSON line each
 waves       many who come at once and leave, again and again
 run         the server, the crowd, the samples and the waves together
-fits        lines through points, by least squares
+line        a line through points, by least squares
 report      what the samples say, and what they must
 
 The people hold no documents of their own: 500 would cost more than the server that is measured. Each room has one,

@@ -64,7 +64,8 @@ class Crowd:
     def _device(self, room: Room) -> Device:
         self._numbers += 1
         habit = self._rng.choices(list(HABITS), list(HABITS.values()))[0]
-        return Device(room, self._numbers, habit, self._numbers % 2 == 0, self.tally, self._rng)
+        user = self._numbers % (2 * self._shape.people)  # who loads a page anew is the same person
+        return Device(room, user, habit, self._numbers % 2 == 0, self.tally, self._rng)
 
     @property
     def present(self) -> int:

@@ -15,7 +15,7 @@ from soak.crowd import Crowd, Place
 from soak.samples import Calibration, memory, take, write
 from soak.shape import Shape
 from soak.tally import Tally
-from soak.waves import Ebb, waves
+from soak.waves import Ebb, empty, waves
 from support.server import MotetServer
 from support.sockets import RawClient
 from support.tokens import token
@@ -29,27 +29,28 @@ class Outcome:
     tally: Tally
     unsaved: int
     """Edits of those who were there at the end that never got a status."""
-    empty: int
-    """Anonymous bytes of the server before anybody came."""
+    ebb: Ebb
+    left: int = 0
+    """Anonymous bytes of the server when everybody had left."""
     different: list[str] = field(default_factory=list)
     """Rooms in which the server holds something else than the people wrote."""
-    ebb: Ebb | None = None
 
 
 async def soak(server: MotetServer, shape: Shape, seed: int, samples: Path) -> Outcome:
     """Runs it against a server that was just started; a line for each window goes to the file `samples`."""
-    empty = memory(server.process.pid)[2]
+    ebb = await waves(server)
     crowd = Crowd(shape, server.ws_url, seed)
     calibration = Calibration(samples.parent)
     watching = asyncio.create_task(_watch(server, crowd, calibration, shape, samples))
     calibrating = asyncio.create_task(calibration.run())
     await _beside(crowd.run(shape.seconds), watching, calibrating)
     await crowd.settle()
-    outcome = Outcome(crowd.tally, crowd.unsaved, empty)
+    outcome = Outcome(crowd.tally, crowd.unsaved, ebb)
     await crowd.all_leave()
     for place in crowd.places:
         await _compare(server, place, outcome)
-    outcome.ebb = await waves(server)
+    await empty(server)
+    outcome.left = memory(server.process.pid)[2]
     return outcome
 
 

@@ -41,7 +41,6 @@ class Ebb:
 
 async def waves(server: MotetServer) -> Ebb:
     """Of members of both dialects, in an empty room."""
-    await _empty(server)
     rng = random.Random(0)
     ebb = Ebb(memory(server.process.pid)[2])
     for _ in range(WAVES):
@@ -53,11 +52,11 @@ async def waves(server: MotetServer) -> Ebb:
         ebb.first_peak = ebb.first_peak or memory(server.process.pid)[2]
         for member in members:
             member.leave(Ending.CLOSES)
-        await _empty(server)
+        await empty(server)
         ebb.after.append(memory(server.process.pid)[2])
     return ebb
 
 
-async def _empty(server: MotetServer) -> None:
+async def empty(server: MotetServer) -> None:
     """Nobody is there, nor a socket whose peer has vanished: the server finds those."""
     await eventually(lambda: server.metric("motet_open_connections") == 0, "all have left", deadline=90)
