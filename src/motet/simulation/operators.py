@@ -44,8 +44,8 @@ def look_around(world: World, rnd: Random) -> None:
 
     async def look() -> None:
         detail = await looks.room(room)
-        if detail is not None and detail.loaded and detail.summary.members > len(server.hub.served[room].seats):
-            world.judge.finds(f"more members of {room} are shown than there are")
+        if detail is not None and detail.summary.members != len(detail.members):
+            world.judge.finds(f"{detail.summary.members} members of {room} are counted and {len(detail.members)} shown")
 
     _start(world, look)
 
