@@ -64,9 +64,10 @@ class Rulings:
 
     def role(self, rnd: Random) -> None:
         """An administrator gives somebody a role in a room."""
-        self._set_role(rnd.choice(list(ROLES)), rnd.choice(ROOMS), rnd.choice(_ROLES))
+        self.set_role(rnd.choice(list(ROLES)), rnd.choice(ROOMS), rnd.choice(_ROLES))
 
-    def _set_role(self, user: str, room: str, role: str | None) -> None:
+    def set_role(self, user: str, room: str, role: str | None) -> None:
+        """An administrator gives this role (None: takes back what was given)."""
         world, server = self._world, self._world.server
         if server is None or user in self._ruling:
             return
@@ -78,7 +79,7 @@ class Rulings:
     def decide_again(self) -> None:
         """What may not have been kept."""
         for user, room in sorted(self._world.rights.unsure):
-            self._set_role(user, room, self._world.rights.ruled(user, room))
+            self.set_role(user, room, self._world.rights.ruled(user, room))
 
     def revoke(self, rnd: Random) -> None:
         """An administrator revokes all of a user, in a room, or one token."""

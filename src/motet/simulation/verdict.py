@@ -10,6 +10,7 @@ from motet.crdt.replica import read_state_vector
 from motet.simulation.client import Provider
 from motet.simulation.client_hocuspocus_provider import HocuspocusProvider
 from motet.simulation.device import LANES, Device
+from motet.simulation.drills import LENGTH, Drills
 from motet.simulation.network import Conditions
 from motet.simulation.people import ROOMS, Desk
 from motet.simulation.rest import REST, Rest
@@ -38,12 +39,15 @@ class Verdict:
         """Nothing happens any more."""
         self._stained: set[Device] = set()
         self._rest = Rest(world, self)
+        self._drills = Drills(world, self)
 
     def counts(self, user: str, room: str) -> bool:
         """Whether a divergence of this user's, in this room, is one: no replica of theirs is known to hold what was
         refused, and it is no room of visitors who diverge on purpose."""
         of_user = (desk for desk in self._world.desks if desk.user == user)
-        return room in ROOMS and not any(v.room == room and self.is_stained(v) for desk in of_user for v in desk.devices)
+        return room in ROOMS and not any(
+            v.room == room and self.is_stained(v) for desk in of_user for v in desk.devices
+        )
 
     def is_stained(self, device: Device) -> bool:
         """Whether an edit in it was not certainly right, from when it was made until now."""
@@ -84,7 +88,7 @@ class Verdict:
             desk.online()
             stained = [device for device in desk.devices if self.is_stained(device)]
             for device in stained:
-                self._was_told(desk, device)
+                self.was_told(desk, device)
                 desk.devices[desk.devices.index(device)] = world.make_device(device.room)
             ends_soon = desk.token_ends < world.clock.time() + 2 * FOUND
             if stained or ends_soon or not self._is_content(desk):
@@ -106,7 +110,7 @@ class Verdict:
             return False  # 2.15 leaves at any denial, and stays deaf in every connection that follows
         return provider.denied_reason is None or REFUSED_EDIT in provider.denied_reason
 
-    def _was_told(self, desk: Desk, device: Device) -> None:
+    def was_told(self, desk: Desk, device: Device) -> None:
         """Who is here, with an edit that never was right, knows that it was refused."""
         world, provider = self._world, desk.provider(device)
         if provider is None or not self.is_here(desk, device):
@@ -122,16 +126,18 @@ class Verdict:
                 world.judge.finds(f"<{edit.marks[0]}> of {desk.user} in {device.room} was refused without a word")
 
     def give(self) -> None:
-        """Compares, at rest, and once more after a restart."""
-        self._compare_all()
-        self._rest.end(self._end)
+        """Compares, at rest; then the drills."""
+        self.compare()
+        self._rest.end()
+        self._drills.begin()
+        self._world.timeline.later(LENGTH, self._end)
 
     def _end(self) -> None:
-        self._compare_all()
         self._world.stop()
         self._world.ends_with_stop()
 
-    def _compare_all(self) -> None:
+    def compare(self) -> None:
+        """Everybody who may be there is, has what was committed, and sees the others."""
         world = self._world
         for room in ROOMS:
             here = [(desk, device) for desk in world.desks for device in desk.devices if device.room == room]
