@@ -20,7 +20,12 @@ def main() -> None:
     """Ends with 1 when something is over its bound."""
     arguments = argparse.ArgumentParser(prog="soak")
     arguments.add_argument("directory", type=Path)
-    arguments.add_argument("--minutes", type=float, default=60.0, help="the first quarter is the warm-up")
+    arguments.add_argument(
+        "--minutes",
+        type=float,
+        default=60.0,
+        help="the first quarter is the warm-up; of less than 30 memory says nothing yet",
+    )
     arguments.add_argument("--new-ids", action="store_true", help="each join is that of a new Yjs client")
     given = arguments.parse_args()
     home: Path = given.directory
