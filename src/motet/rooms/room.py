@@ -43,6 +43,7 @@ class Room(Taking):
         """Who left while something of theirs is still to come; bounded by what may wait."""
         self.catch_up = CatchUp(replica)
         self._congesting: list[Member] = []
+        self._writing = False  # a tick's effects are being carried out
         self._users: dict[int, str] = {}  # of members, of the departed, and of those in `_leaving`
         self._leaving: list[MemberId] = []  # who left since the last tick, which may still write their rows
         self._spoke = now
@@ -188,11 +189,17 @@ class Room(Taking):
         if self.departed:
             for member in [member for member in self.departed.values() if not self.waits(member)]:
                 self._bury(member)
+        self._writing = True
+        return effects
+
+    def written(self, now: float) -> None:
+        """What the tick asked for was carried out: whose buffer went over its mark meanwhile, or since the last take,
+        has all that the replica holds, and is behind from here on."""
+        self._writing = False
         if self._congesting:
             for member in self._congesting:
                 self.catch_up.fall_behind(member, now)
             self._congesting = []
-        return effects
 
     def _ripen(self, tickets: tuple[int, ...]) -> None:
         """What waited is integrated: its authors are owed the statuses of this commit."""
@@ -253,7 +260,7 @@ class Room(Taking):
 
     def congested(self, member: Member, now: float) -> None:
         """The member's transport buffer is over its mark. It is behind as soon as what was taken has been written."""
-        if self.dirty:
+        if self.dirty or self._writing:
             self._congesting.append(member)
         else:
             self.catch_up.fall_behind(member, now)

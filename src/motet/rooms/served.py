@@ -177,6 +177,7 @@ class Served:
         self.scheduled = False
         self._ticked_at = now = self.host.now()
         self.perform(self.room.tick(now))
+        self.room.written(now)
 
     def wake(self) -> None:
         """About once a second."""

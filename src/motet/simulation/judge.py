@@ -277,6 +277,8 @@ class Judge:
         self.counts["rows"] += len(rows)
         for row, seq in zip(rows, seqs, strict=True):
             room = row.room
+            if room in self.tombstones:
+                self.finds(f"row {seq} was written to {room}, which is deleted")
             if seq != self.heads.get(room, 0) + 1:
                 self.finds(f"row {seq} of {room} follows row {self.heads.get(room, 0)}")
             self._take(room, seq, row.author, row.data)
