@@ -302,10 +302,11 @@ class App:
 
 
 def _key(upgrade: Upgrade, user: str, token: str) -> str:
-    """Who it is, and what it wants, for the holding of refusals [G1]: a user who is known, for an application may hand
-    out a new token for each attempt; else a token, or an address."""
-    who = f"user {user}" if user else f"token {token}" if token else upgrade.address
-    return f"{who} {upgrade.path}"
+    """Who it is, and what it wants, for the holding of refusals [G1]: the user, where it is known who that is, for an
+    application may hand out a new token for each attempt; and the token, or the address."""
+    names = [f"user {user}"] if user else []
+    names.append(f"token {token}" if token else upgrade.address)
+    return "\n".join([f"{name} {upgrade.path}".replace("\n", " ") for name in names])
 
 
 def address(settings: Settings, port: int) -> str:

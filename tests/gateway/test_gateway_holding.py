@@ -42,6 +42,15 @@ def test_only_repetitions_are_held() -> None:
     assert pen.held == 1
 
 
+def test_who_was_refused_by_any_of_its_names_comes_again() -> None:
+    """[G1] An application hands out a new token for each attempt; and an old token no longer says whose it is."""
+    pen = HoldingPen(GatewaySettings())
+    assert pen.refuse("user ada\ntoken 1", 0.0) == 0.0
+    assert pen.refuse("user ada\ntoken 2", 1.0) == 25.0
+    assert pen.refuse("token 2", 2.0) == 25.0
+    assert pen.refuse("token 3", 3.0) == 0.0
+
+
 def test_the_pen_is_bounded() -> None:
     """[G1] Beyond max_held a repetition gets no place; beyond max_hold_keys the oldest refusal is forgotten."""
     pen = HoldingPen(GatewaySettings(max_held=1, max_hold_keys=2))

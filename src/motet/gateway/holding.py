@@ -25,16 +25,19 @@ class HoldingPen:
     def refuse(self, key: str, now: float, since: float = inf) -> float | None:
         """Seconds for which this refusal is to be held: 0 the first time. None: the pen is full, so HTTP 429.
 
+        `key` may be several, a line each: who was refused by any of them comes again.
         `since` is when a socket was opened that is sent away: the second window of somebody was open before the first
         was refused, and is no repetition. A hold takes a place until `release`.
         """
         settings = self._settings
-        mark = hash(key)
-        before = self._refused.pop(mark, None)
-        self._refused[mark] = now
-        if len(self._refused) > settings.max_hold_keys:
+        before = -inf
+        for part in key.split("\n"):
+            mark = hash(part)
+            before = max(before, self._refused.pop(mark, -inf))
+            self._refused[mark] = now
+        while len(self._refused) > settings.max_hold_keys:
             del self._refused[next(iter(self._refused))]
-        if before is None or since < before or now - before > settings.hold_window_seconds:
+        if since < before or now - before > settings.hold_window_seconds:
             return 0.0
         if self.held >= settings.max_held:
             return None

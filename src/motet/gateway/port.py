@@ -89,7 +89,7 @@ class Refusal(Exception):
 
     def __init__(self, error: MotetError, frames: tuple[bytes, ...] = (), key: str = "") -> None:
         """`error` gives the close code and reason; `frames` are whole WebSocket frames sent before; `key` says who it
-        is: the token, or address and path."""
+        is, in a line for each name: the user, the token, or the address, and the path."""
         super().__init__(str(error))
         self.error = error
         self.frames = frames
