@@ -10,6 +10,7 @@ from motet.simulation.schedule import Schedule
 FOUND = {
     "1": "refusals were not held when each attempt showed a fresh token",
     "2": "deletes that came with the content that they delete were forgotten",
+    "70071": "a call to the store came behind its end, opened it again, and nobody closed it",
 }
 """What it was, by schedule."""
 

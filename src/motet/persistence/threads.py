@@ -49,10 +49,11 @@ class SessionThread(Generic[S]):
 
     async def close(self) -> None:
         """Ends the session after the calls before it. Idempotent."""
+        loop = asyncio.get_running_loop()
         if not self._closed:
             self._closed = True
-            self._executor.submit(self._end)
-        await asyncio.get_running_loop().run_in_executor(None, self._executor.shutdown)
+            await asyncio.shield(loop.run_in_executor(self._executor, self._end))
+        await loop.run_in_executor(None, self._executor.shutdown)
 
     def _run(self, call: Callable[[S], T]) -> T:
         try:
