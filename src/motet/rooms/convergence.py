@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from math import inf
 
 import structlog
 
@@ -86,7 +87,7 @@ class Convergence:
         self._ill = {one for one in self._ill if (one if isinstance(one, Served) else one.served) in rooms}
         if hub.read_only or hub.draining:
             return None
-        since = {served: self._looked.get(served, now - self._seconds) for served in rooms if self._is_quiet(served)}
+        since = {served: self._looked.get(served, -inf) for served in rooms if self._is_quiet(served)}
         oldest = min(since, key=lambda served: since[served], default=None)
         return oldest if oldest is not None and now - since[oldest] >= self._seconds else None
 
