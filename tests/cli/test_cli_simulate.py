@@ -14,8 +14,9 @@ from cli_harness import motet
 from motet.simulation import campaign
 from motet.simulation.campaign import Outcome
 from motet.simulation.schedule import Schedule
-from motet.simulation.steps import KINDS, Kind, Steps
+from motet.simulation.steps import KINDS, Kind
 from motet.simulation.vfs import VfsUnavailable
+from motet.simulation.world import World
 
 SHORT = "7:0-9"
 """A world with few steps."""
@@ -31,8 +32,8 @@ def table(out: str) -> dict[str, str]:
 def finds_a_second_reset(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes two of many steps."""
 
-    def reset(steps: Steps, rnd: Random) -> None:
-        judge = steps._world.judge
+    def reset(world: World, rnd: Random) -> None:
+        judge = world.judge
         judge.counts["resets"] += 1
         if judge.counts["resets"] == 2:
             judge.finds(f"<{rnd.randrange(1000)}> has come twice")
@@ -97,6 +98,7 @@ def test_a_finding_is_shrunk_to_the_steps_that_lead_to_it() -> None:
     shrunk = Schedule.read(last.removeprefix("again: motet simulate --schedule "))
     assert shrunk.only is not None
     assert len(shrunk.only) == 2
+    assert outcome.out.count("has come twice") == 2
     assert "2 of its " in outcome.out
     again = motet("simulate", "--schedule", shrunk)
     assert again.code == 1
@@ -106,7 +108,7 @@ def test_a_finding_is_shrunk_to_the_steps_that_lead_to_it() -> None:
 def test_a_mistake_of_the_simulation_is_a_finding_with_its_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the traceback among the events."""
 
-    def breaks(steps: Steps, rnd: Random) -> None:
+    def breaks(world: World, rnd: Random) -> None:
         raise ZeroDivisionError("of ours")
 
     monkeypatch.setitem(KINDS, "reset", Kind(breaks, 1000, False))
