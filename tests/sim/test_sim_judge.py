@@ -262,11 +262,19 @@ def test_nothing_of_a_room_that_was_deleted_is_seen_again(court: Court) -> None:
     court.judge.dies(SIDE)
     court.judge.buried(SIDE)
     assert (burials, court.judge.tombstones, court.judge.dying) == ([SIDE], {SIDE}, set())
+    court.judge.tombstones.discard(SIDE)
     new = court.writes(court.desk("ada", SIDE))
     court.commits(SIDE, new.update, "ada", 1)
     assert court.found == []
     court.commits(SIDE, old.update, "ada", 2)
     assert court.found[0] == f"{old.mark} is in the log of side, and was not made there"
+
+
+def test_nothing_is_written_to_a_room_that_was_deleted(court: Court) -> None:
+    """Until its name is given free."""
+    court.judge.buried(SIDE)
+    court.commits(SIDE, court.writes(court.desk("ada", SIDE)).update, "ada")
+    assert court.tells("row 1 was written to side, which is deleted")
 
 
 def test_a_snapshot_stands_for_rows_that_there_are(court: Court) -> None:
