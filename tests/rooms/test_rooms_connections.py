@@ -535,3 +535,15 @@ async def test_a_kick_ends_the_socket_of_a_document_that_has_it_for_itself(house
     (member,) = house.hub.served[ROOM].seats
     assert house.acts.kick(ROOM, member, ROOT)
     assert alone.closed == (1013, "an administrator ended this connection")
+
+
+async def test_a_buffer_that_is_neither_full_nor_low_is_looked_at_again(house: House) -> None:
+    """[R9] The transport calls only when it was over the high mark; a second room on the socket waited for ever."""
+    connection, wire = await house.yjs("ada", "editor")
+    (seat,) = connection.seats.values()
+    connection.congested()
+    wire.size = house.hub.settings.high_water_bytes // 2
+    connection.drained()
+    assert seat.member.is_behind()
+    wire.size = 0
+    await eventually(lambda: not seat.member.is_behind(), "it follows again")

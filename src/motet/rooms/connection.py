@@ -32,6 +32,10 @@ CHALLENGE = 2.0
 """Seconds in which the owner of a claimed presence entry must show a sign of life [A6]."""
 
 
+DRAINING = 0.05
+"""Seconds until a write buffer that is neither full nor low is looked at again."""
+
+
 class Connection(ABC):
     """What both dialects have in common: the socket, and seats in rooms."""
 
@@ -55,6 +59,7 @@ class Connection(ABC):
         self._pauses = 0
         self._slow = Slowing(hub.now, self._tell_slow, self._speed_up)
         self._opened_at: float | None = None
+        self._draining: asyncio.TimerHandle | None = None
         # Broadcasts that were read before a pause began; bounded by the read buffer, for nothing is read meanwhile.
         self._late: deque[tuple[Seat, Message]] = deque()
 
@@ -199,20 +204,33 @@ class Connection(ABC):
 
     def drained(self) -> None:
         """The write buffer is low: the rooms go on, one piece at a time."""
+        high = self.hub.settings.high_water_bytes
         for seat in list(self.seats.values()):
-            if self.wire.buffered() > self.hub.settings.high_water_bytes // 4:
-                return
+            if self.wire.buffered() > high // 4:
+                break
             seat.served.drained(seat)
-        if not self.over and any(seat.member.behind_since for seat in self.seats.values()):
+        if self.over or not any(seat.member.behind_since for seat in self.seats.values()):
+            return
+        buffered = self.wire.buffered()
+        if buffered <= high // 4:
             # The kernel took all of it at once, so the transport will not call again.
-            if self.wire.buffered() <= self.hub.settings.high_water_bytes // 4:
-                asyncio.get_running_loop().call_soon(self.drained)
+            asyncio.get_running_loop().call_soon(self.drained)
+        elif buffered <= high and self._draining is None:
+            # Nor will it from between its marks: it never was over the high one.
+            self._draining = asyncio.get_running_loop().call_later(DRAINING, self._go_on)
+
+    def _go_on(self) -> None:
+        self._draining = None
+        if not self.over:
+            self.drained()
 
     def closed(self, code: int, clean: bool) -> None:
         """The socket is gone."""
         self.over = True
         self.meter.settle(self.hub.now())
         self._slow.cancel()
+        if self._draining is not None:
+            self._draining.cancel()
         for document in list(self.seats):
             seat = self.give_up_seat(document)
             if seat is not None:
