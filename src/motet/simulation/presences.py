@@ -51,8 +51,11 @@ class Presences:
         now, told = self._clock.seconds, self._told.setdefault(link, {})
         for span in scan(update):
             clock, at = told.get((room, span.client), (-1, 0.0))
+            gone = update[span.state_at : span.end] == GONE
             if span.clock < clock and now - at < MEMORY:
+                if gone:
+                    continue  # a provocation [A9], overtaken by what it was to provoke
                 self._finds(f"{link.address} was told of {span.client} at {clock}, and then at {span.clock}")
-            elif self.at_rest and span.clock == clock and update[span.state_at : span.end] != GONE:
+            elif self.at_rest and span.clock == clock and not gone:
                 self._finds(f"{link.address} was told twice of {span.client} at {clock}")
             told[room, span.client] = span.clock, now
