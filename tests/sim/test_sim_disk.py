@@ -6,6 +6,8 @@ import ctypes
 import os
 import random
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -254,3 +256,24 @@ def _sync_directory(disk: Disk) -> None:
     fd = os.open(disk.directory, os.O_RDONLY)
     os.fsync(fd)
     os.close(fd)
+
+
+OPEN_AT_THE_END = """
+import atexit, random, sqlite3
+from motet.simulation import vfs
+from motet.simulation.disk import Disk
+
+disk = Disk(random.Random(1))
+connection = sqlite3.connect(disk.directory / "motet.db")
+connection.execute("CREATE TABLE t (n INTEGER)")
+asked = len(vfs._open_files)
+atexit._run_exitfuncs()
+connection.close()
+print(asked, len(vfs._open_files))
+"""
+
+
+def test_a_file_that_is_open_when_the_interpreter_ends_is_closed_without_it() -> None:
+    """It called back into what was gone: a segmentation fault at the end of a world that was broken off."""
+    ended = subprocess.run([sys.executable, "-c", OPEN_AT_THE_END], capture_output=True, text=True, check=True)
+    assert ended.stdout == "1 1\n"

@@ -11,6 +11,7 @@ The callbacks hold the interpreter lock while the native method runs, but for `x
 from __future__ import annotations
 
 import _sqlite3
+import atexit
 import ctypes
 import sqlite3
 import sys
@@ -109,6 +110,9 @@ _volumes: dict[str, Volume] = {}
 _open_files: dict[int, OpenFile] = {}
 """By the address of SQLite's file object."""
 
+_natives: dict[int | None, int] = {}
+"""The addresses of the native method tables by those of ours."""
+
 
 def mount(directory: str, volume: Volume) -> None:
     """From now on the volume answers for what SQLite opens under the directory (absolute, without links).
@@ -124,6 +128,14 @@ def unmount(directory: str) -> None:
     """What is opened there from now on is native. What is open keeps its volume."""
     del _volumes[directory + "/"]
     _default().begin_random_numbers()
+
+
+@atexit.register
+def _let_go() -> None:
+    """What is still open is closed without us: after the interpreter there is nobody to call back."""
+    for file in _open_files:
+        methods = c_void_p.from_address(file)
+        methods.value = _natives[methods.value]
 
 
 def _volume_of(path: str) -> Volume | None:
@@ -154,6 +166,7 @@ class _Methods:
         table.xClose, table.xRead, table.xWrite, table.xTruncate, table.xSync = map(_address, self._ours)
         self._table = table
         self.address = ctypes.addressof(table)
+        _natives[self.address] = native
 
     def _xclose(self, file: int) -> int:
         _open_files.pop(file, None)
