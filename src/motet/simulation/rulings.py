@@ -103,11 +103,14 @@ class Rulings:
     def _revoke(self, ruler: str, work: Coroutine[object, object, object], user: str | None, room: str | None) -> None:
         world = self._world
 
+        made = world.clock.time()
+
         def then() -> None:
-            if world.clock.behind:
-                return  # tokens of when the clock was ahead are of the future, and no revocation covers those
+            left = made + ISSUED_LATER - 2.0 - world.clock.time()
+            if left <= 0.0 or world.clock.behind:
+                return  # there are newer tokens; or some of when the clock was ahead, which no revocation covers
             world.rights.revoked(user, room, world.timeline.now())
-            world.timeline.later(ISSUED_LATER - 2.0, lambda: world.rights.renewed(user, room, world.timeline.now()))
+            world.timeline.later(left, lambda: world.rights.renewed(user, room, world.timeline.now()))
 
         self._rule(ruler, work, then)
 
