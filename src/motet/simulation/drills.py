@@ -1,7 +1,7 @@
 """Out of a rest, what must come right within seconds: each thing is done to all at once, and then looked at.
 
 A busy world hides what is put right late: whoever reconnects is told everything anew. Here nobody does, until they are
-to. Everybody types together, over lines that deliver together, so that several people's edits share a tick.
+to.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from motet.simulation.device import CONTENT, Device
+from motet.simulation.device import CONTENT, LANES, Device
 from motet.simulation.disk_faults import Step
-from motet.simulation.network import Conditions
+from motet.simulation.network import Link
 from motet.simulation.people import ROOMS, Desk
 from motet.simulation.rights import COMMENTS
 
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from motet.simulation.verdict import Verdict
     from motet.simulation.world import World
 
-_LATENCY: Final = 0.02
-_LARGE: Final = "x" * 24_000
-"""In presence: ten of it in a frame are more than a connection that is not read may hold."""
+_LATENCY: Final = 0.03
+"""Seconds in which a quiet line delivers."""
+_ALL: Final = frozenset(LANES)
+_LARGE: Final = "x" * 12_000
+"""In presence: with a few of it in each frame more passes by than a connection that is not read may hold."""
 
 LENGTH: Final = 53.0
 """Seconds of all drills."""
@@ -42,7 +44,6 @@ class Drills:
 
     def begin(self) -> None:
         """They take LENGTH seconds from now."""
-        self._line_up()
         for desk, device, unsynced in self._unsynced():
             self._unsaved[desk.address, device.room] = unsynced
         times: list[tuple[float, Callable[[], None]]] = [
@@ -52,13 +53,13 @@ class Drills:
             (2.5, self._reload),
             (3.2, self._verdict.compare),
             (3.5, partial(self._world.disk.fail, {Step.WRITE, Step.SYNC})),
-            *[(3.5 + n / 10, self._type) for n in range(28)],
+            *[(3.5 + n / 25, self._type_without_a_store) for n in range(65)],
             (4.3, self._world.disk.calm),
             (7.5, self._reload),
             (8.2, self._look_whether_saved),
             (8.5, self._stall),
-            *[(8.5 + n / 10, self._show_much) for n in range(8)],
-            (9.5, self._read_on),
+            *[(8.5 + n / 10, self._show_much) for n in range(10)],
+            (9.7, self._read_on),
             (12.0, self._verdict.compare),
             (12.5, self._leave),
             (18.5, self._look_for_ghosts),
@@ -69,23 +70,32 @@ class Drills:
         for at, call in times:
             self._world.timeline.later(at, call)
 
-    def _line_up(self) -> None:
-        """Who sends at one moment is heard at one moment."""
-        self._world.network.weather = partial(Conditions, _LATENCY, 0.0)
-        for link in self._world.network.living():
-            link.conditions.latency, link.conditions.jitter = _LATENCY, 0.0
-
     def _here(self) -> Iterator[tuple[Desk, Device]]:
         for desk in self._world.desks:
             for device in desk.devices:
                 if self._verdict.is_here(desk, device):
                     yield desk, device
 
-    def _type(self) -> None:
-        """Everybody who may, where they may."""
+    def _type_together(self, least: frozenset[str] = frozenset()) -> None:
+        """The same, and it all arrives in one turn of the server's loop."""
+        links = self._world.network.living()
+        for link in links:
+            link.conditions.silent = True
+        self._type(least)
+        self._world.timeline.later(_LATENCY, lambda: self._deliver(links))
+
+    def _deliver(self, links: list[Link]) -> None:
+        for link in links:
+            link.conditions.silent = False
+        for link in links:
+            link.up.flow()
+            link.down.flow()
+
+    def _type(self, least: frozenset[str] = frozenset()) -> None:
+        """Everybody who may write these lanes at least, where they may."""
         for desk, device in list(self._here()):
             lanes = self._world.rights.lanes(desk.user, device.room)
-            if lanes and desk.page is not None:
+            if set(lanes) >= least and lanes and desk.page is not None:
                 desk.page.edit(device, lanes[0])
 
     def _reload(self) -> None:
@@ -121,6 +131,10 @@ class Drills:
 
     # ---- the disk
 
+    def _type_without_a_store(self) -> None:
+        """Not those who may not pass on what others have typed meanwhile: what they type on top of it is refused."""
+        self._type_together(_ALL)
+
     def _look_whether_saved(self) -> None:
         """The store was back seconds ago: everybody was asked for what it lacked, and has what was owed [R6]."""
         self._verdict.compare()
@@ -132,7 +146,7 @@ class Drills:
     def _unsynced(self) -> Iterator[tuple[Desk, Device, int]]:
         for desk, device in self._here():
             provider = desk.provider(device)
-            if provider is not None and desk.speaks_hocuspocus:
+            if provider is not None and desk.speaks_hocuspocus and provider.denied_reason is None:
                 yield desk, device, provider.unsynced
 
     # ---- who does not read
@@ -146,7 +160,7 @@ class Drills:
         self._type()
         for desk, device in self._here():
             if desk in self._world.desks[1::2] and desk.page is not None:
-                desk.page.set_presence(device, {"room": device.room, "much": _LARGE})
+                desk.page.set_presence(device, {"room": device.room, "much": f"{self._world.timeline.now()}{_LARGE}"})
 
     def _read_on(self) -> None:
         for link in self._world.network.living():
@@ -198,7 +212,7 @@ class Drills:
         if world.process is not None:
             world.process.slow = 1.0
         typed = world.timeline.now()
-        self._type()
+        self._type_together()
         world.timeline.later(2 * _LATENCY, lambda: self._stop(typed))
 
     def _stop(self, typed: float) -> None:
