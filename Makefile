@@ -3,7 +3,7 @@ PY ?= python3
 BIN := .venv/bin
 PORT ?= 8000
 
-.PHONY: help setup demo test check web web-check bench long lock wheel clean
+.PHONY: help setup demo test check web web-check bench long soak lock wheel clean
 
 help:
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,6 +25,9 @@ test: setup ## everything that runs in minutes; much of it waits, so one worker 
 
 long: setup ## what takes longer: soaks, long fuzzing, minutes of idling
 	@$(BIN)/python -m pytest -m long --timeout 3600
+
+soak: setup ## an hour of 500 people; writes build/soak/report.md
+	@rm -rf build/soak && PYTHONPATH=tests $(BIN)/python -m soak build/soak
 
 check: setup ## format, lint, types, import rules, docs
 	@$(BIN)/ruff format --check -q . || { echo "ruff format would change files"; exit 1; }
