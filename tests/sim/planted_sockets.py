@@ -9,16 +9,18 @@ import pytest
 from planted import Plant
 from planted_rights import nothing
 
-from motet.gateway import Gateway
+from motet.errors import MotetError
+from motet.gateway import Gateway, Refusal
 from motet.gateway.holding import HoldingPen
 from motet.gateway.wire import PicowsWire
-from motet.presence import EMPTY, Identity, Roster
+from motet.presence import Identity, Roster
 from motet.presence.awareness import scan
 from motet.presence.roster import Applied
 from motet.rooms import Served
+from motet.rooms.connection_hocuspocus import HocuspocusConnection
+from motet.rooms.connection_yjs import YjsConnection
 from motet.rooms.delivery import broadcast
 from motet.rooms.effects import Broadcast, Effects, Out
-from motet.sync import HOCUSPOCUS, YJS
 
 
 def takes_echoes(patch: pytest.MonkeyPatch) -> None:
@@ -85,8 +87,16 @@ def hides_newcomers(patch: pytest.MonkeyPatch) -> None:
 
 def refuses_without_a_word(patch: pytest.MonkeyPatch) -> None:
     """Who is not let in is not told why."""
-    patch.setattr(type(HOCUSPOCUS), "denied", lambda self, document, reason: self.awareness(document, EMPTY))
-    patch.setattr(type(YJS), "denied", lambda self, document, reason: self.awareness(document, EMPTY))
+    mark_denied = HocuspocusConnection._mark_denied
+
+    def unsaid(self: HocuspocusConnection, address: str, error: MotetError, keep: bool = True) -> None:
+        with pytest.MonkeyPatch.context() as once:
+            once.setattr(HocuspocusConnection, "_say", nothing)
+            mark_denied(self, address, error, keep)
+
+    patch.setattr(HocuspocusConnection, "_mark_denied", unsaid)
+    patch.setattr(YjsConnection, "_turn_away", lambda self, error: self.wire.turn_away(error, self._key))
+    patch.setattr("motet.app.Refusal", lambda error, frames, key: Refusal(error, (), key))
 
 
 def holds_nobody(patch: pytest.MonkeyPatch) -> None:
