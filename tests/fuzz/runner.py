@@ -15,8 +15,6 @@ from targets import HERE, Target, inputs
 
 INPUT_SECONDS: Final = 20
 """For one input; then it is a finding. The slowest honest one takes less than a second."""
-MEMORY: Final = 2048
-"""Megabytes of the whole process; beyond it the input is a finding."""
 ROUND: Final = 120
 """Seconds after which a long run notes how far it is."""
 HOUR: Final = 3600
