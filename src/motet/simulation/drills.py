@@ -39,6 +39,7 @@ class Drills:
         self._verdict = verdict
         self._demoted: list[tuple[str, str | None]] = []
         self._lost: set[int] = set()
+        self._typed_at = 0.0
         self._unsaved: dict[tuple[str, str], int] = {}
         """By address and room: what showed as unsaved before. A delete may, until the next sync [H8]."""
 
@@ -64,7 +65,9 @@ class Drills:
             (12.5, self._leave),
             (18.5, self._look_for_ghosts),
             (19.0, self._look_at_newcomers),
-            (26.0, self._stop_typing),
+            (26.0, self._slow_down),
+            *[(26.0 + n / 25, self._type_together) for n in range(6)],
+            (26.25, self._stop),
             (LENGTH - 0.1, self._look_who_was_told),
         ]
         for at, call in times:
@@ -172,7 +175,12 @@ class Drills:
     # ---- who leaves
 
     def _leave(self) -> None:
-        """Half of the people, with a last edit: they close their pages, or their network is gone."""
+        """Half of the people: they close their pages in the moment of an edit, or their network is gone."""
+        closing = {desk.address for desk in self._world.desks[::4]}
+        links = [link for link in self._world.network.living() if link.address in closing]
+        for link in links:
+            link.conditions.silent = True
+        self._world.timeline.later(_LATENCY, lambda: self._deliver(links))
         self._type()
         for n, desk in enumerate(self._world.desks[::2]):
             if desk.page is not None:
@@ -206,20 +214,17 @@ class Drills:
 
     # ---- a restart
 
-    def _stop_typing(self) -> None:
-        """Everybody types, and before it is all on disk, which is slow, the server is told to stop."""
-        world = self._world
-        if world.process is not None:
-            world.process.slow = 1.0
-        typed = world.timeline.now()
-        self._type_together()
-        world.timeline.later(2 * _LATENCY, lambda: self._stop(typed))
+    def _slow_down(self) -> None:
+        """The disk takes long: what everybody types next waits for it when the server is told to stop."""
+        if self._world.process is not None:
+            self._world.process.slow = 1.0
+        self._typed_at = self._world.timeline.now()
 
-    def _stop(self, typed: float) -> None:
+    def _stop(self) -> None:
         connected = {link.address for link in self._world.network.living()}
         pages = [desk.page for desk in self._world.desks if desk.address in connected]
         self._judge.parting = {page for page in pages if page is not None and page.connected}
-        self._judge.stops = typed
+        self._judge.stops = self._typed_at
         self._world.stop()
 
     def _look_who_was_told(self) -> None:

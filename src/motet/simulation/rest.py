@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from motet.simulation.device import Device
-from motet.simulation.people import Desk
+from motet.simulation.people import ROOMS, Desk
 from motet.simulation.rights import READ
 
 if TYPE_CHECKING:
@@ -27,8 +27,12 @@ class Rest:
         self._verdict = verdict
 
     def begin(self) -> None:
-        """From here on there is no reason to repeat any presence."""
+        """From here on there is no reason to repeat any presence; in one room there is none."""
         self._judge.presences.at_rest = True
+        for desk in self._world.desks:
+            for device in desk.devices:
+                if device.room == ROOMS[1] and desk.page is not None:
+                    desk.page.set_presence(device, None)
 
     def end(self) -> None:
         """Looks."""
@@ -37,6 +41,8 @@ class Rest:
         for desk in self._world.desks:
             for device in desk.devices:
                 self._look_at(desk, device)
+                if device.room == ROOMS[1] and desk.page is not None:
+                    desk.page.set_presence(device, {"room": device.room, "cursor": 0})
 
     def _look_at_sockets(self) -> None:
         judge = self._judge
