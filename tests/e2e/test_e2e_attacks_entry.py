@@ -224,11 +224,12 @@ async def test_no_way_of_writing_a_name_opens_another_room(start_motet: StartMot
     not by what is encoded once, twice or wrongly, not by what looks alike."""
     server = start_motet(SECURED)
     witness = await keeps_its_secret(server)
-    for path in PATHS:
-        clients = [await by_path(server, path, token("eve", MINE))]
+    for number, path in enumerate(PATHS):
+        eve = f"eve{number}"  # else the second path that is decoded to a name that was refused is held [G1]
+        clients = [await by_path(server, path, token(eve, MINE))]
         name = once_decoded(path)
         if name is not None:
-            clients.append(await by_address(server, name, token("eve", MINE)))
+            clients.append(await by_address(server, name, token(eve, MINE)))
         for client in clients:
             if client is not None:
                 await client.update(Typist(7).type("forged"))

@@ -205,7 +205,8 @@ const EDITS = {
   set: (client, [key, value]) => client.map.set(key, value),
   unset: (client, key) => client.map.delete(key),
   push: (client, values) => client.array.push(values),
-  comment: (client, values) => client.comments.push(values)
+  comment: (client, values) => client.comments.push(values),
+  cut: (client) => client.cut() // what follows is typed before the provider can be back
 }
 
 const OPERATIONS = {

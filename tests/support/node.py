@@ -111,7 +111,7 @@ class NodeClient:
         await self._ask("edit", edits=list(edits.items()))
 
     async def edit_often(self, edits: list[tuple[str, Any]]) -> None:
-        """Any number of edits in one turn of the client's event loop."""
+        """Any number of edits in one turn of the client's event loop; `("cut", None)` among them is `cut`."""
         await self._ask("edit", edits=edits)
 
     async def kill_when_saved(self, pid: int, **edits: Any) -> None:
