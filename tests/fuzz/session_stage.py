@@ -22,6 +22,7 @@ from motet.rooms import Connection, Convergence, HocuspocusConnection, Hub, Keep
 from motet.rooms.served import Served
 from motet.sync import HOCUSPOCUS, YJS, Awareness, Dialect, SyncStep1, SyncStep2, Update
 from motet.varint import read_bytes, write, write_bytes
+from support.deaf_wire import DeafWire
 
 ROOM: Final = RoomName("a")
 ADDRESSES: Final = ("a", "a", "a", "a\0s", "b", "\n", "")
@@ -49,14 +50,12 @@ SETTINGS: Final = tuple(
 STATUS: Final = b"\x08"
 
 
-class Wire:
+class Wire(DeafWire):
     """A socket that keeps what is written until it is closed."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.payloads: list[bytes] = []
-        self.closed: tuple[int, str] | None = None
-        self.reading = True
-        self.size = 0
         self._part = b""
 
     def write(self, frame: bytes) -> None:
@@ -70,33 +69,6 @@ class Wire:
                 assert len(self._part) - start == size
                 self.payloads.append(self._part[start:])
                 self._part = b""
-
-    def close(self, code: int, reason: str = "") -> None:
-        self.closed = self.closed or (code, reason)
-
-    def turn_away(self, error: MotetError, key: str) -> None:
-        self.close(error.code, str(error))
-
-    def abort(self) -> None:
-        self.close(1006)
-
-    def buffered(self) -> int:
-        return self.size
-
-    def silence(self, now: float) -> float:
-        return 0.0
-
-    def pause_reading(self) -> None:
-        assert self.reading
-        self.reading = False
-
-    def resume_reading(self) -> None:
-        assert not self.reading
-        self.reading = True
-
-    def ping(self) -> None: ...
-
-    def signed_in(self) -> None: ...
 
 
 class Counted:

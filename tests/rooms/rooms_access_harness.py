@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 
 from motet.access import Access, Credentials, Grant, Roles, Rulings, built_in
 from motet.config import Settings
-from motet.errors import MotetError, NotAuthenticated, Unavailable
+from motet.errors import NotAuthenticated, Unavailable
 from motet.ids import RoomName, Seq, UserId
 from motet.persistence import Journal, MemoryStore, Row, StoredRoom
 from motet.rooms import Administration, Administrator, HocuspocusConnection, Hub, Keeper, Served, YjsConnection
 from motet.varint import read
+from support.deaf_wire import DeafWire
 
 ROOM = RoomName("notes/1")
 ADDRESS = "10.0.0.1"
@@ -82,14 +83,12 @@ class Source:
         return self.tokens[credentials.token]
 
 
-class Wire:
+class Wire(DeafWire):
     """A socket that keeps what is written until it is closed, and how it was closed."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.frames: list[bytes] = []
-        self.closed: tuple[int, str] | None = None
-        self.reading = True
-        self.size = 0
 
     def write(self, frame: bytes) -> None:
         if self.closed is not None:
@@ -98,30 +97,6 @@ class Wire:
             self.frames[-1] += frame  # the second part of a large one
         else:
             self.frames.append(frame)
-
-    def close(self, code: int, reason: str = "") -> None:
-        self.closed = self.closed or (code, reason)
-
-    def turn_away(self, error: MotetError, key: str) -> None:
-        self.close(error.code, str(error))
-
-    def abort(self) -> None:
-        self.close(1006)
-
-    def buffered(self) -> int:
-        return self.size
-
-    def pause_reading(self) -> None:
-        assert self.reading
-        self.reading = False
-
-    def resume_reading(self) -> None:
-        assert not self.reading
-        self.reading = True
-
-    def ping(self) -> None: ...
-
-    def signed_in(self) -> None: ...
 
     @property
     def payloads(self) -> list[bytes]:

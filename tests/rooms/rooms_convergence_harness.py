@@ -12,13 +12,13 @@ from pycrdt import Array, Doc, Map, Text, TransactionEvent, XmlElement, XmlFragm
 from motet.access import Access, OpenAccess, Rulings, built_in
 from motet.config import Settings
 from motet.crdt import Documents, Replica
-from motet.errors import MotetError
 from motet.ids import RoomName
 from motet.observability import DivergenceFound, DivergenceHealed, Event
 from motet.persistence import Journal, MemoryStore
 from motet.rooms import Convergence, Hub, Keeper, YjsConnection
 from motet.rooms.room import Room
 from motet.sync import YJS, SyncStep1, SyncStep2, Update
+from support.deaf_wire import DeafWire
 
 ROOM = RoomName("notes/1")
 
@@ -103,37 +103,15 @@ class House:
         await self.hub.journal.close()
 
 
-class Wire:
+class Wire(DeafWire):
     """A socket that keeps what is written until it is delivered."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.frames: deque[bytes] = deque()
-        self.closed: tuple[int, str] | None = None
 
     def write(self, frame: bytes) -> None:
         self.frames.append(frame)
-
-    def close(self, code: int, reason: str = "") -> None:
-        self.closed = (code, reason)
-
-    def turn_away(self, error: MotetError, key: str) -> None:
-        self.closed = (error.code, str(error))
-
-    def abort(self) -> None: ...
-
-    def buffered(self) -> int:
-        return 0
-
-    def pause_reading(self) -> None: ...
-
-    def resume_reading(self) -> None: ...
-
-    def ping(self) -> None: ...
-
-    def signed_in(self) -> None: ...
-
-    def heard_at(self) -> float:
-        return 0.0
 
 
 def payload_of(frame: bytes) -> bytes:

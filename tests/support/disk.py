@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.debian import program
-from support.node import missing
+from support.preload import build
 
 SLOW_SYNC = Path(__file__).with_name("slow_sync.c")
 
@@ -45,16 +44,7 @@ class SlowDisk:
 
     def __init__(self, directory: Path) -> None:
         self._pace = directory / "slow_sync.ms"
-        library = directory / "slow_sync.so"
-        compiler = program("gcc", "build-essential")
-        built = subprocess.run(
-            [compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(SLOW_SYNC), "-ldl"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if built.returncode != 0:
-            missing(f"gcc cannot build a library here: {built.stderr.strip()}")
+        library = build(SLOW_SYNC, directory)
         self.env = {"LD_PRELOAD": str(library), "SLOW_SYNC": str(directory)}
 
     def slow_down(self, milliseconds: int) -> None:

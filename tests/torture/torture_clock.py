@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import mmap
 import struct
-import subprocess
 import time
 from pathlib import Path
 
-from support.debian import program
-from support.node import missing
+from support.preload import build
 
 SOURCE = Path(__file__).with_name("bent_clock.c")
 BOTH = struct.Struct("=qq")
@@ -19,12 +17,7 @@ class BentClock:
     """The wall clock and the monotonic clock of whoever has `env`, ahead of this process's by whole seconds."""
 
     def __init__(self, directory: Path) -> None:
-        library, offsets = directory / "bent_clock.so", directory / "bent_clock"
-        compiler = program("gcc", "build-essential")
-        command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(SOURCE), "-ldl"]
-        built = subprocess.run(command, capture_output=True, text=True, check=False)
-        if built.returncode != 0:
-            missing(f"gcc cannot build a library here: {built.stderr.strip()}")
+        library, offsets = build(SOURCE, directory), directory / "bent_clock"
         offsets.write_bytes(bytes(BOTH.size))
         with offsets.open("r+b") as file:
             self._offsets = mmap.mmap(file.fileno(), BOTH.size)

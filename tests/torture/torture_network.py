@@ -27,15 +27,6 @@ class Network(Proxy):
             writer.transport.abort()
         self._writers.clear()
 
-    async def _forward(self, number: int, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        try:
-            while data := await source.read(1 << 16):
-                await asyncio.sleep(self.delay)
-                await self._flows.wait()
-                if number >= self._frozen:
-                    sink.write(data)
-                    await sink.drain()
-        except ConnectionError:
-            pass  # one side is gone: so is the other, below
-        if number >= self._frozen:
-            sink.close()
+    async def _hold(self) -> None:
+        await asyncio.sleep(self.delay)
+        await self._flows.wait()

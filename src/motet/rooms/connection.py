@@ -205,14 +205,15 @@ class Connection(ABC):
     def drained(self) -> None:
         """The write buffer is low: the rooms go on, one piece at a time."""
         high = self.hub.settings.high_water_bytes
+        low = high // 4
         for seat in list(self.seats.values()):
-            if self.wire.buffered() > high // 4:
+            if self.wire.buffered() > low:
                 break
             seat.served.drained(seat)
         if self.over or not any(seat.member.behind_since for seat in self.seats.values()):
             return
         buffered = self.wire.buffered()
-        if buffered <= high // 4:
+        if buffered <= low:
             # The kernel took all of it at once, so the transport will not call again.
             asyncio.get_running_loop().call_soon(self.drained)
         elif buffered <= high and self._draining is None:

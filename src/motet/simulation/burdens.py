@@ -41,7 +41,7 @@ def huge(world: World, rnd: Random) -> None:
     room, role = room_of(rnd), rnd.choice(("editor", "editor", "commenter"))
 
     def sent_away(me: Visitor) -> None:
-        server = world.process.server if world.process is not None else None
+        server = world.server
         served = server.hub.served.get(RoomName(room)) if server is not None else None
         if server is not None and served is not None:
             for seat in [seat for seat in served.seats.values() if seat.member.grant.user == me.user]:
@@ -98,7 +98,7 @@ def slow_reader(world: World, rnd: Random) -> None:
         me.say(auth(me.token()), address=f"{me.room}\0later")
         yield 0.2
         me.say(ask(SOMETHING), bytes((Kind.QUERY_AWARENESS,)))
-        server = world.process.server if world.process is not None else None
+        server = world.server
         if server is not None and rnd.random() < 0.5:
             server.administration.resync(RoomName(room), OPERATOR)
         yield 10.0

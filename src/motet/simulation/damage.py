@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from motet.access import KIND
@@ -18,6 +16,7 @@ from motet.ids import RoomName
 from motet.persistence.schema import MIGRATIONS
 from motet.persistence.sqlite_file import DATABASE, errors_translated
 from motet.persistence.sqlite_read import ReadSession
+from motet.simulation.stored import copied
 
 if TYPE_CHECKING:
     from motet.simulation.world import World
@@ -52,11 +51,7 @@ def damage_a_copy(world: World, rnd: Random) -> None:
     data = world.disk.directory
     if not (data / DATABASE).exists():
         return
-    with TemporaryDirectory(dir=data.parent, prefix="damaged-") as directory:
-        for file in data.glob(f"{DATABASE}*"):
-            if not file.name.endswith("-shm"):
-                shutil.copy(file, directory)
-        path = Path(directory) / DATABASE
+    with copied(data) as path:
         statement = rnd.choice(_DAMAGES)
         if not _is_whole(path):
             return

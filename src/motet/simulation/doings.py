@@ -27,7 +27,7 @@ def typing(world: World, rnd: Random) -> None:
             page.edit(device, rnd.choice(may) if may and rnd.random() < 0.99 else None)
         if rnd.random() < 0.3:
             world.judge.counts["operations"] += 1
-            page.set_presence(device, {"room": device.room, "cursor": left})
+            desk.point(device, left)
         if left > 1:
             world.timeline.later(pause * rnd.random(), lambda: one(left - 1))
 

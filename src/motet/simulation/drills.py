@@ -169,8 +169,7 @@ class Drills:
         for link in self._world.network.living():
             link.mend()
         for desk, device in self._here():
-            if desk.page is not None:
-                desk.page.set_presence(device, {"room": device.room, "cursor": 0})
+            desk.point(device)
 
     # ---- who leaves
 

@@ -35,9 +35,6 @@ MOST_REFUSALS: Final = 4
 RESTARTS: Final = 1012
 """What a server that stops closes its sockets with [G2]."""
 
-_CHUNK: Final = 1 << 20
-"""Bytes of one piece of catching up [R9]."""
-
 _CONTROL: Final = 64 * 1024
 """Bytes of whatever else may wait: presence of one tick, statuses, refusals."""
 
@@ -225,10 +222,10 @@ class Judge:
     def _check_buffer(self, link: Link) -> None:
         waits = link.far.get_write_buffer_size() if link.far is not None else 0
         spare = waits - self._high_water - KERNEL - _CONTROL
-        if spare > 0 and link.address in self.desks:
+        if spare > 0:
             # A chunk is at most a document, with what was deleted in it and not yet dropped.
             spare -= sum(len(shadow.get_update()) for shadow in self.shadows.values()) + _CONTROL
-        if spare > (0 if link.address in self.desks else _CHUNK):
+        if spare > 0:
             self.finds(f"{waits} bytes wait for {link.address}")
 
     def _shown(self, mark: int, desk: Desk) -> None:

@@ -15,7 +15,6 @@ from motet.observability import Recent
 from motet.rooms import Administrator, Inspection, gauges
 from motet.rooms.inspection import ORDERS
 from motet.simulation.people import ROOMS
-from motet.simulation.process import Server
 from motet.simulation.visitor import UPDATE, Visitor, presence, room_of, settings_of, tell, typed
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ _errands: WeakKeyDictionary[World, set[asyncio.Task[None]]] = WeakKeyDictionary(
 
 def look_around(world: World, rnd: Random) -> None:
     """The console is open: lists of rooms, one of them in detail, the round trips of who is in it, and the figures."""
-    server = _server(world)
+    server = world.server
     if server is None:
         return
     looks, room = Inspection(server.hub, Recent()), RoomName(rnd.choice((*ROOMS, room_of(rnd), "nobody's")))
@@ -52,7 +51,7 @@ def look_around(world: World, rnd: Random) -> None:
 
 def check_the_store(world: World, rnd: Random) -> None:
     """`motet doctor`, `motet rooms` beside a server that runs: nothing is ever damaged, whatever has failed."""
-    server = _server(world)
+    server = world.server
     if server is None:
         return
     store, room = server.hub.store, RoomName(rnd.choice((*ROOMS, room_of(rnd), "nobody's")))
@@ -72,7 +71,7 @@ def check_the_store(world: World, rnd: Random) -> None:
 
 def act_on_nothing(world: World, rnd: Random) -> None:
     """What was asked for is not there, or not any more: members, rooms, rooms that nobody deleted."""
-    server = _server(world)
+    server = world.server
     if server is None:
         return
     by, acts, room = OPERATOR, server.administration, RoomName("nobody's")
@@ -89,7 +88,7 @@ def act_on_nothing(world: World, rnd: Random) -> None:
 
 def delete_at_once(world: World, rnd: Random) -> None:
     """A room that nobody has written in is deleted by two, while others open it; then its name is opened again."""
-    server = _server(world)
+    server = world.server
     if server is None:
         return
     by, acts, room = OPERATOR, server.administration, RoomName(room_of(rnd, f"unwritten{rnd.getrandbits(32):x}"))
@@ -112,7 +111,7 @@ def delete_at_once(world: World, rnd: Random) -> None:
     first = rnd.choice((open_it, compact))
 
     def go() -> None:
-        if _server(world) is server:
+        if world.server is server:
             for work in (first, delete, delete, compact):
                 _start(world, work)
 
@@ -129,7 +128,7 @@ def rule_over_visitors(world: World, rnd: Random) -> None:
     leaves, revoked = rnd.random() < 0.5, rnd.random() < 0.3
 
     async def rule(me: Visitor) -> None:
-        server = _server(world)
+        server = world.server
         if server is not None and revoked:
             await server.administration.revoke_user(UserId(me.user), OPERATOR)
         elif server is not None:
@@ -146,10 +145,6 @@ def rule_over_visitors(world: World, rnd: Random) -> None:
         yield 0.5
 
     Visitor(world, rnd, room_of(rnd)).come(writes, yjs=rnd.random() < 0.3)
-
-
-def _server(world: World) -> Server | None:
-    return world.process.server if world.process is not None else None
 
 
 def _start(world: World, work: Callable[[], Awaitable[None]]) -> None:

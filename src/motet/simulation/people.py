@@ -7,7 +7,7 @@ from itertools import count
 from random import Random
 from typing import Final, NamedTuple
 
-from motet.access.keys import Key, secret_key
+from motet.access.keys import secret_key
 from motet.access.tokens import mint
 from motet.simulation.client import Client, Owner, Provider, Surroundings
 from motet.simulation.client_hocuspocus import HocuspocusClient
@@ -18,6 +18,7 @@ from motet.simulation.device import Device
 from motet.simulation.rights import Rights
 
 SECRET: Final = "what every token of a simulation is signed with"
+KEY: Final = secret_key(SECRET.encode(), frozenset({"HS256"}))
 
 ROOMS: Final = ("notes/a", "notes/b", "side")
 SIDE: Final = "side"
@@ -62,7 +63,6 @@ class Issuer:
     def __init__(self, clock: Clock, rights: Rights) -> None:
         self._clock = clock
         self._rights = rights
-        self._key: Key = secret_key(SECRET.encode(), frozenset({"HS256"}))
         self._numbers = count(1)
         self._newest: dict[str, tuple[str, float]] = {}
         self.lapsed: set[str] = set()
@@ -82,7 +82,7 @@ class Issuer:
         claims = {"sub": user, "rooms": dict(ROLES[user]), "iat": int(now), "exp": ends, "jti": name}
         self._rights.tokens_end[user] = max(ends, self._rights.tokens_end.get(user, 0.0))
         self.shown.setdefault(user, []).append(name)
-        self._newest[user] = mint(self._key, claims), ends
+        self._newest[user] = mint(KEY, claims), ends
         return self._newest[user]
 
 
@@ -142,9 +142,13 @@ class Desk:
         if not self.reachable:
             self.page.offline()
         for device in self.devices:
-            # As editors do: the user's name, and here the room, so that a judge sees what gets where.
-            self.page.set_presence(device, {"room": device.room, "cursor": 0})
+            self.point(device)
         self.page.start()
+
+    def point(self, device: Device, cursor: int = 0) -> None:
+        """Shows a cursor, as editors do; and the room, so that a judge sees what gets where."""
+        if self.page is not None:
+            self.page.set_presence(device, {"room": device.room, "cursor": cursor})
 
     def close(self, goodbye: bool) -> None:
         """The page is closed; with `goodbye` the application destroys its provider first."""

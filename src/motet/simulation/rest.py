@@ -41,8 +41,8 @@ class Rest:
         for desk in self._world.desks:
             for device in desk.devices:
                 self._look_at(desk, device)
-                if device.room == ROOMS[1] and desk.page is not None:
-                    desk.page.set_presence(device, {"room": device.room, "cursor": 0})
+                if device.room == ROOMS[1]:
+                    desk.point(device)
 
     def _look_at_sockets(self) -> None:
         judge = self._judge

@@ -102,7 +102,6 @@ class Rulings:
 
     def _revoke(self, ruler: str, work: Coroutine[object, object, object], user: str | None, room: str | None) -> None:
         world = self._world
-
         made = world.clock.time()
 
         def then() -> None:
@@ -135,7 +134,6 @@ class Rulings:
         world, server = self._world, self._world.server
         if server is None:
             return
-
         world.judge.dies(SIDE)
 
         async def work() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -27,14 +28,21 @@ def look(directory: Path, judge: Judge) -> None:
         if judge.heads:
             judge.finds("the database is gone")
         return
-    with TemporaryDirectory(dir=directory.parent, prefix="look-") as copy:
+    with copied(directory) as path:
+        try:
+            _look(path, judge)
+        except sqlite3.DatabaseError as error:
+            judge.finds(f"the database is damaged: {error}")
+
+
+@contextmanager
+def copied(directory: Path) -> Iterator[Path]:
+    """A copy of the database in a directory, as a power cut would leave it to the next process."""
+    with TemporaryDirectory(dir=directory.parent, prefix="copy-") as copy:
         for file in directory.glob(f"{DATABASE}*"):
             if not file.name.endswith("-shm"):
                 shutil.copy(file, copy)
-        try:
-            _look(Path(copy) / DATABASE, judge)
-        except sqlite3.DatabaseError as error:
-            judge.finds(f"the database is damaged: {error}")
+        yield Path(copy) / DATABASE
 
 
 def _look(path: Path, judge: Judge) -> None:

@@ -130,11 +130,7 @@ class Verdict:
         self.compare()
         self._rest.end()
         self._drills.begin()
-        self._world.timeline.later(LENGTH, self._end)
-
-    def _end(self) -> None:
-        self._world.stop()
-        self._world.ends_with_stop()
+        self._world.timeline.later(LENGTH, self._world.end)
 
     def compare(self) -> None:
         """Everybody who may be there is, has what was committed, and sees the others."""

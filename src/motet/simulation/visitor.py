@@ -14,13 +14,12 @@ from urllib.parse import quote
 from pycrdt import Array, Doc, Map, Text
 
 from motet import varint
-from motet.access.keys import secret_key
 from motet.access.tokens import mint
 from motet.config import Settings
 from motet.simulation.client_traits import Kind
 from motet.simulation.device import COMMENTS, CONTENT
 from motet.simulation.network import Conditions, Link, Near
-from motet.simulation.people import SECRET
+from motet.simulation.people import KEY
 from motet.simulation.websocket import BINARY, masked
 
 if TYPE_CHECKING:
@@ -57,8 +56,7 @@ def user_of(rnd: Random) -> str:
 
 def settings_of(world: World) -> Settings | None:
     """The limits of the server; None while there is none."""
-    process = world.process
-    return process.server.settings if process is not None and process.server is not None else None
+    return world.server.settings if world.server is not None else None
 
 
 class _Line(Conditions):
@@ -120,6 +118,7 @@ class Visitor:
     def then(self, call: Callable[[], None]) -> None:
         """Calls at the moment at which what was just said arrives, right after it."""
         now, timeline = self._world.timeline.now(), self._world.timeline
+        # In the arithmetic of a pipe: to the last bit the same moment.
         timeline.later(now + self._link.conditions.latency - now, call)
 
     def _go_on(self) -> None:
@@ -142,7 +141,7 @@ class Visitor:
             "iat": int(now),
             "exp": now + seconds,
         }
-        return mint(secret_key(SECRET.encode(), frozenset({"HS256"})), claims)
+        return mint(KEY, claims)
 
     def say(self, *bodies: bytes, address: str | None = None) -> None:
         """Messages about its room, or under another address; all at once."""

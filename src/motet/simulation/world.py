@@ -9,13 +9,11 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
-from pydantic import SecretStr
-
-from motet.config import KIB, Settings
+from motet.config import KIB, Settings, load
 from motet.errors import MotetError
 from motet.observability import DivergenceFound, Unexpected
 from motet.simulation.client import NotUnderstood, Surroundings
-from motet.simulation.clock import Clock
+from motet.simulation.clock import START, Clock
 from motet.simulation.disk import Disk
 from motet.simulation.judge import Found, Judge
 from motet.simulation.network import Network
@@ -65,8 +63,8 @@ class World:
         self.timeline = Timeline(self.clock)
         self.disk = Disk(schedule.random("disk"))
         self.rights = Rights(ROLES)
-        self.values = settings(schedule.random("settings"))
-        self.judge = Judge(self.clock, self.rights, Settings(**self.values).high_water_bytes)  # type: ignore[arg-type]
+        self._settings = settings(schedule.random("settings"))
+        self.judge = Judge(self.clock, self.rights, self._settings.high_water_bytes)
         self.judge.on_burial = self.forget_side
         self.network = Network(self.timeline, schedule.random("network"), self.judge)
         self.issuer = Issuer(self.clock, self.rights)
@@ -81,6 +79,7 @@ class World:
         self._death = ""
         self._disk_death = "kill"
         self._over = self._last = False
+        # Held until the end: the collector would close a dead process's tasks in the midst of the next one's life.
         self._buried: list[Process] = []
         surroundings = Surroundings(self.network, self.timeline, self.judge)
         rnd = schedule.random("people")
@@ -110,7 +109,7 @@ class World:
                 self._end()
         report.counts = self.judge.counts + self.faults + self.disk.counts
         report.counts["faults"] += sum(self.faults.values())
-        report.seconds = self.timeline.now() - 1000.0
+        report.seconds = self.timeline.now() - START
         report.told = list(self.told)
         return report
 
@@ -122,8 +121,7 @@ class World:
         return self.process.server if self.process is not None else None
 
     def _live(self) -> None:
-        values = {**self.values, "data": self.disk.directory}
-        made = Settings(**values)  # type: ignore[arg-type]
+        made = self._settings.model_copy(update={"data": self.disk.directory})
         process = Process(made, self.clock, self.timeline, self.network, self.judge, self._rnd)
         self.process, self._death = process, ""
         process.check, process.started = self._check, self._started
@@ -137,9 +135,10 @@ class World:
             self._bury(process)
         except MotetError as error:  # it could not start
             self.tell(f"the server did not start: {error}")
-            process.loop.bury()
             if self.disk.dead:
                 self._bury(process)
+            else:
+                process.loop.bury()
         except _Over:
             pass
         self.process = None
@@ -175,9 +174,10 @@ class World:
         if self.process is not None:
             self.process.stop()
 
-    def ends_with_stop(self) -> None:
-        """When the server has stopped the world ends."""
+    def end(self) -> None:
+        """The server is stopped, and then the world ends."""
         self._last = True
+        self.stop()
 
     def dies_writing(self, steps: int, power: bool) -> None:
         """So many steps of the disk from now the process dies, and perhaps its machine."""
@@ -211,17 +211,17 @@ class World:
     def _started(self) -> None:
         self.tell("the server listens")
         self.judge.started()
-        assert self.process is not None and self.process.server is not None
-        self.process.server.hub.errors.send = self._explain
+        assert self.server is not None
+        self.server.hub.errors.send = self._explain
 
     # ---- what is told
 
     def tell(self, what: str) -> None:
         """For whoever wants to know how it came about."""
-        self.told.append(f"{self.timeline.now() - 1000.0:8.3f} {what}")
+        self.told.append(f"{self.timeline.now() - START:8.3f} {what}")
 
     def _observe(self, event: object) -> None:
-        self.told.append(f"{self.timeline.now() - 1000.0:8.3f} {str(event)[:220]}")
+        self.tell(str(event)[:220])
         if isinstance(event, DivergenceFound) and self.verdict.counts(event.user, event.room):
             self.judge.finds(f"a divergence: {event}")
         elif isinstance(event, Unexpected):
@@ -239,18 +239,20 @@ class World:
         self.disk.close()
 
 
-def settings(rnd: random.Random) -> dict[str, object]:
+def settings(rnd: random.Random) -> Settings:
     """Small limits and short times, so that much happens."""
-    return {
-        "secret": SecretStr(SECRET),
-        "room_idle_seconds": rnd.choice((0.0, 3.0, 60.0)),
-        "snapshot_rows": rnd.choice((10, 50, 5000)),
-        "retention_days": rnd.choice((0.0, 0.0, 1.0)),
-        "high_water_bytes": rnd.choice((16 * KIB, 256 * KIB)),
-        "behind_seconds": rnd.choice((5.0, 60.0)),
-        "convergence_seconds": rnd.choice((0.0, 2.0, 10.0)),
-        "ping_seconds": rnd.choice((5.0, 30.0)),
-        "pong_seconds": rnd.choice((3.0, 10.0)),
-        "drain_seconds": rnd.choice((0.5, 5.0)),
-        "max_journal_bytes": rnd.choice((64 * KIB, 8 << 20)),
-    }
+    return load(
+        {
+            "secret": SECRET,
+            "room_idle_seconds": rnd.choice((0.0, 3.0, 60.0)),
+            "snapshot_rows": rnd.choice((10, 50, 5000)),
+            "retention_days": rnd.choice((0.0, 0.0, 1.0)),
+            "high_water_bytes": rnd.choice((16 * KIB, 256 * KIB)),
+            "behind_seconds": rnd.choice((5.0, 60.0)),
+            "convergence_seconds": rnd.choice((0.0, 2.0, 10.0)),
+            "ping_seconds": rnd.choice((5.0, 30.0)),
+            "pong_seconds": rnd.choice((3.0, 10.0)),
+            "drain_seconds": rnd.choice((0.5, 5.0)),
+            "max_journal_bytes": rnd.choice((64 * KIB, 8 << 20)),
+        }
+    )
