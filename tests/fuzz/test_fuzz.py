@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -32,7 +31,6 @@ def test_the_corpus_holds(target: Target) -> None:
     printed."""
     one, kept = one_of(target), inputs(target.corpus)
     assert kept
-    gc.collect()  # what other tests have left complains now, and not into the log that is looked at here
     for path in kept:
         print(f"python tests/fuzz {target.name} --replay {path}")
         one(path.read_bytes())
